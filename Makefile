@@ -1,0 +1,3 @@
+.PHONY: proto
+proto:
+	@scripts/proto.sh

@@ -1,0 +1,123 @@
+package tx
+
+import (
+	"fmt"
+
+	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
+)
+
+// Signer signs digests with one key; a keystore or a remote signer implements it.
+type Signer interface {
+	PublicKey() *PublicKey
+	Sign(d Digest) ([]byte, error)
+}
+
+// Key is a Signer that holds its ed25519 private key in memory.
+type Key struct{ private ed25519.PrivateKey }
+
+// KeyFromSeed makes the key of a 32-byte seed (RFC 8032).
+func KeyFromSeed(seed []byte) (*Key, error) {
+	if len(seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("seed: %d bytes, want %d", len(seed), ed25519.SeedSize)
+	}
+	return &Key{private: ed25519.NewKeyFromSeed(seed)}, nil
+}
+
+// Seed is the secret: 32 bytes.
+func (k *Key) Seed() []byte { return k.private.Seed() }
+
+// PublicKey is the public half.
+func (k *Key) PublicKey() *PublicKey {
+	public := k.private.Public().(ed25519.PublicKey)
+	return &PublicKey{Type: KeyType_KEY_TYPE_ED25519, Key: append([]byte(nil), public...)}
+}
+
+// Address is the address of an account that starts with this key.
+func (k *Key) Address() Address { return AddressOf(k.PublicKey().Key) }
+
+// Sign signs the digest.
+func (k *Key) Sign(d Digest) ([]byte, error) { return ed25519.Sign(k.private, d[:]), nil }
+
+// Seal completes a body: it sets the token's action hash, which is returned. The gas limit must be set.
+func (m *Body) Seal() (Digest, error) {
+	if m.Token == nil {
+		return Digest{}, malformed("token", "is absent")
+	}
+	hash, err := ActionHash(m)
+	if err != nil {
+		return Digest{}, err
+	}
+	m.Token.ActionHash = hash[:]
+	return hash, nil
+}
+
+// Sign makes the raw tx of a sealed body. cosignatures are the cosigners' approvals of the body's action
+// hash, in the body's order.
+func Sign(body *Body, signer Signer, cosignatures ...*Signature) ([]byte, error) {
+	raw, err := body.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", CodeMalformed, err)
+	}
+	own, err := signature(signer, TxDigest(body.ChainId, raw))
+	if err != nil {
+		return nil, err
+	}
+	return (&Tx{Body: raw, Signatures: append([]*Signature{own}, cosignatures...)}).Marshal()
+}
+
+// SignApproval makes an approver's verdict on an action.
+func SignApproval(chainID string, actionID Digest, approver Address, v Verdict, expiresAtMs uint64,
+	signer Signer) (*Approval, error) {
+	a := &Approval{ActionId: actionID[:], Approver: approver[:], Verdict: v, ExpiresAtMs: expiresAtMs}
+	s, err := signature(signer, a.Digest(chainID))
+	a.Signature = s
+	return a, err
+}
+
+// SignRotation makes the message by which account gets the key of next.
+func SignRotation(chainID string, account Address, next Signer) (*RotateKey, error) {
+	s, err := signature(next, RotationDigest(chainID, account, next.PublicKey()))
+	return &RotateKey{NewKey: s}, err
+}
+
+func signature(s Signer, d Digest) (*Signature, error) {
+	raw, err := s.Sign(d)
+	if err != nil {
+		return nil, err
+	}
+	return &Signature{PublicKey: s.PublicKey(), Signature: raw}, nil
+}
+
+// GasFor is the gas that a body will use once it is signed: sizes do not depend on the signatures' content.
+func GasFor(body *Body) uint64 {
+	if body.Kind() == 0 {
+		return GasLimitMax
+	}
+	filled := *body
+	token := Token{}
+	if body.Token != nil {
+		token = *body.Token
+	}
+	token.ActionHash = make([]byte, HashBytes)
+	if len(token.Nonce) == 0 {
+		token.Nonce = make([]byte, NonceBytes)
+	}
+	filled.Token = &token
+	filled.GasLimit, filled.MaxFee = GasLimitMax, max(body.MaxFee, SupplyMax)
+	raw, err := filled.Marshal()
+	if err != nil {
+		return GasLimitMax
+	}
+	envelope := &Tx{Body: raw}
+	for range 1 + len(body.Cosigners) {
+		envelope.Signatures = append(envelope.Signatures, &Signature{
+			PublicKey: &PublicKey{Type: KeyType_KEY_TYPE_ED25519, Key: make([]byte, KeyBytes)},
+			Signature: make([]byte, SignatureBytes),
+		})
+	}
+	encoded, err := envelope.Marshal()
+	if err != nil {
+		return GasLimitMax
+	}
+	return (&Transaction{Raw: encoded, Envelope: envelope, Body: &filled, Kind: body.Kind()}).Gas()
+}

@@ -1,0 +1,32 @@
+// Package tx holds the words of the chain: addresses, limits, error codes, messages, the signed envelope,
+// its one encoding, what is signed, and the stateless check.
+//
+// It knows no state, no time and no CometBFT. A raw transaction becomes a *Transaction by Decode (one
+// encoding only) and is believed by Check (shape, binding, signatures' mathematics); whether the keys are
+// the right ones, the token fresh and the fee payable is admission, in package app.
+package tx
+
+// Limits. Each is hit by a test.
+const (
+	TxBytesMax       = 16 * 1024 // one encoded Tx
+	SignaturesMax    = 64        // in one Tx, every verification counted
+	CosignersMax     = 16
+	StringBytesMax   = 256 // reason
+	NameBytesMax     = 64  // ids and names
+	BackendsMax      = 64
+	GroupsMax        = 16
+	NonceBytes       = 32
+	HashBytes        = 32
+	AddressBytes     = 20
+	KeyBytes         = 32
+	SignatureBytes   = 64
+	WeightSumBps     = 10_000
+	GasLimitMax      = 10_000_000
+	ResourcesHardMax = 1 << 62 // keeps every sum of resources inside 64 bits
+)
+
+// UnitsPerToken is the number of base units (umprd) in one token.
+const UnitsPerToken = 1_000_000
+
+// SupplyMax bounds the genesis supply, in base units; nothing is minted afterwards.
+const SupplyMax = 1_000_000_000 * UnitsPerToken

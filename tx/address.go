@@ -26,20 +26,29 @@ func AddressFrom(raw []byte) (a Address) {
 	return a
 }
 
-// ParseAddress reads the bech32 form.
+// ParseAddress reads the form that String gives and no other: BIP 173 would take it in capitals too.
+// What is mistyped is refused without a word on what would be right: the checksum finds mistakes, it does not
+// mend them.
 func ParseAddress(s string) (Address, error) {
-	hrp, data, err := bech32.Decode(s, 90)
+	hrp, data, err := bech32.Decode(s, bech32.MaxLengthBIP173)
 	if err != nil {
-		return Address{}, fmt.Errorf("address %q: %w", s, err)
+		return Address{}, fmt.Errorf("address %.100q: mistyped, or not an address", s)
 	}
 	if hrp != AddressPrefix {
 		return Address{}, fmt.Errorf("address %q: prefix %q, want %q", s, hrp, AddressPrefix)
 	}
 	raw, err := bech32.ConvertBits(data, 5, 8, false)
-	if err != nil || len(raw) != AddressBytes {
+	if err != nil {
+		return Address{}, fmt.Errorf("address %q: %w", s, err)
+	}
+	if len(raw) != AddressBytes {
 		return Address{}, fmt.Errorf("address %q: %d bytes, want %d", s, len(raw), AddressBytes)
 	}
-	return AddressFrom(raw), nil
+	a := AddressFrom(raw)
+	if a.String() != s {
+		return Address{}, fmt.Errorf("address %q: write it in small letters", s)
+	}
+	return a, nil
 }
 
 func (a Address) String() string {

@@ -2,6 +2,7 @@ package tx
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
 )
@@ -40,8 +41,8 @@ func (k *Key) Sign(d Digest) ([]byte, error) { return ed25519.Sign(k.private, d[
 
 // Seal completes a body: it sets the token's action hash, which is returned. The gas limit must be set.
 func (m *Body) Seal() (Digest, error) {
-	if m.Token == nil {
-		return Digest{}, malformed("token", "is absent")
+	if err := m.checkParts(); err != nil {
+		return Digest{}, err
 	}
 	hash, err := ActionHash(m)
 	if err != nil {
@@ -54,6 +55,9 @@ func (m *Body) Seal() (Digest, error) {
 // Sign makes the raw tx of a sealed body. cosignatures are the cosigners' approvals of the body's action
 // hash, in the body's order.
 func Sign(body *Body, signer Signer, cosignatures ...*Signature) ([]byte, error) {
+	if err := body.checkParts(); err != nil {
+		return nil, err
+	}
 	raw, err := body.Marshal()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", CodeMalformed, err)
@@ -88,21 +92,73 @@ func signature(s Signer, d Digest) (*Signature, error) {
 	return &Signature{PublicKey: s.PublicKey(), Signature: raw}, nil
 }
 
-// GasFor is the gas that a body will use once it is signed: sizes do not depend on the signatures' content.
+// checkParts holds that nothing is absent from a body made by hand or from JSON that every decoded body has:
+// the generated encoder panics there.
+func (m *Body) checkParts() error {
+	for i, c := range m.Cosigners {
+		if c == nil {
+			return malformed("cosigner", "%d is absent", i)
+		}
+	}
+	var route *Route
+	absent := m.Message == nil
+	switch message := m.Message.(type) {
+	case *Body_RequestAction:
+		absent, route = message.RequestAction.lacksOp(), message.RequestAction.GetRoute()
+	case *Body_ApproveAction:
+		absent = message.ApproveAction == nil
+	case *Body_CancelAction:
+		absent = message.CancelAction == nil
+	case *Body_Transfer:
+		absent = message.Transfer == nil
+	case *Body_RotateKey:
+		absent = message.RotateKey == nil
+	case *Body_RegisterOperator:
+		absent = message.RegisterOperator == nil
+	}
+	if absent {
+		return malformed("message", "is absent or names no op")
+	}
+	for i, b := range route.GetBackends() {
+		if b == nil {
+			return malformed("backend", "%d is absent", i)
+		}
+	}
+	return nil
+}
+
+// lacksOp reports a request that is absent or says nothing to do.
+func (m *RequestAction) lacksOp() bool {
+	switch op := m.GetOp().(type) {
+	case *RequestAction_Route:
+		return op.Route == nil
+	case *RequestAction_Throttle:
+		return op.Throttle == nil
+	case *RequestAction_Pause:
+		return op.Pause == nil
+	case *RequestAction_Scale:
+		return op.Scale == nil
+	case *RequestAction_Rotate:
+		return op.Rotate == nil
+	}
+	return true
+}
+
+// GasFor is the gas that a body will need once it is sealed and signed, the largest where a field is still
+// unset; GasLimitMax for a body that cannot be signed.
 func GasFor(body *Body) uint64 {
-	if body.Kind() == 0 {
+	if body.checkParts() != nil {
 		return GasLimitMax
 	}
-	filled := *body
-	token := Token{}
+	filled, token := *body, Token{}
 	if body.Token != nil {
 		token = *body.Token
 	}
-	token.ActionHash = make([]byte, HashBytes)
-	if len(token.Nonce) == 0 {
-		token.Nonce = make([]byte, NonceBytes)
+	token.Nonce, token.ActionHash = make([]byte, NonceBytes), make([]byte, HashBytes)
+	if token.IssuedAtMs == 0 || token.ExpiresAtMs == 0 {
+		token.IssuedAtMs, token.ExpiresAtMs = math.MaxUint64, math.MaxUint64
 	}
-	filled.Token = &token
+	filled.Token, filled.Signer = &token, make([]byte, AddressBytes)
 	filled.GasLimit, filled.MaxFee = GasLimitMax, max(body.MaxFee, SupplyMax)
 	raw, err := filled.Marshal()
 	if err != nil {

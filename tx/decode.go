@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Transaction is a decoded tx. It is immutable once Decode has returned and may be shared by goroutines.
+// Transaction is a decoded tx. It is immutable once CheckShape has returned; goroutines may share it then.
 type Transaction struct {
 	Raw      []byte
 	Hash     Digest // SHA-256(Raw): CometBFT's tx hash
@@ -48,7 +48,7 @@ type wireMessage interface {
 	Marshal() ([]byte, error)
 }
 
-// UnmarshalCanonical decodes the one encoding of a message that stands outside a tx, such as an approval file.
+// UnmarshalCanonical decodes the one encoding of a message that stands outside a tx, as an approval file does.
 func UnmarshalCanonical(raw []byte, m wireMessage) error {
 	if len(raw) > TxBytesMax {
 		return fmt.Errorf("%w: %d bytes, limit %d", CodeTooLarge, len(raw), TxBytesMax)
@@ -57,18 +57,15 @@ func UnmarshalCanonical(raw []byte, m wireMessage) error {
 }
 
 func decodeCanonical(raw []byte, m wireMessage, what string) error {
-	if err := m.Unmarshal(raw); err != nil {
-		return fmt.Errorf("%w: %s: %w", CodeUndecodable, what, err)
+	if m.Unmarshal(raw) == nil {
+		again, err := m.Marshal()
+		if err == nil && bytes.Equal(raw, again) {
+			return nil
+		}
 	}
-	again, err := m.Marshal()
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", CodeUndecodable, what, err)
+	code, number := refusal(raw, m)
+	if number != 0 {
+		return fmt.Errorf("%w: %d in %s", code, number, what)
 	}
-	if bytes.Equal(raw, again) {
-		return nil
-	}
-	if n := unknownField(raw, m); n != 0 {
-		return fmt.Errorf("%w: %d in %s", CodeUnknownField, n, what)
-	}
-	return fmt.Errorf("%w: %s", CodeCanonical, what)
+	return fmt.Errorf("%w: %s", code, what)
 }

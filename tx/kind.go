@@ -1,6 +1,9 @@
 package tx
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Kind is the field number of a message in Body. Numbers are never reused; those of later kinds are
 // reserved in proto/mprd/tx/v1/tx.proto.
@@ -71,7 +74,7 @@ func (m *Body) Kind() Kind {
 	return 0
 }
 
-// Op is what the request asks to be done; unspecified when it names nothing.
+// OpType is what the request asks to be done; unspecified when it names nothing.
 func (m *RequestAction) OpType() OpType {
 	switch m.Op.(type) {
 	case *RequestAction_Route:
@@ -88,13 +91,14 @@ func (m *RequestAction) OpType() OpType {
 	return OpType_OP_TYPE_UNSPECIFIED
 }
 
-// Name is the op's name in policies: Route, Throttle, Pause, Scale, Rotate.
+// Name is the op's name in policies: Route, Throttle, Pause, Scale, Rotate; empty if there is no such op.
 func (t OpType) Name() string {
-	return [...]string{"", "Route", "Throttle", "Pause", "Scale", "Rotate"}[t]
+	names := [...]string{"", "Route", "Throttle", "Pause", "Scale", "Rotate"}
+	if t < 0 || int(t) >= len(names) {
+		return ""
+	}
+	return names[t]
 }
 
-// Name is the state's name as people read it.
-func (s ActionState) Name() string {
-	const prefix = len("ACTION_STATE_")
-	return s.String()[prefix:]
-}
+// Name is the state's name as people read it; of a state that this version does not know, its number.
+func (s ActionState) Name() string { return strings.TrimPrefix(s.String(), "ACTION_STATE_") }

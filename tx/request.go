@@ -43,6 +43,9 @@ func (m *Route) check() error {
 func CheckWeights(backends []*Backend) error {
 	var sum uint64
 	for i, b := range backends {
+		if b == nil {
+			return malformed("backend", "%d is absent", i)
+		}
 		if err := CheckName("backend", b.Name); err != nil {
 			return err
 		}

@@ -57,6 +57,9 @@ func (h *hasher) sum() (d Digest) {
 // message is the canonical encoding of a Body that holds nothing but the message, so the kind is bound too.
 // The cosigners stand outside: they sign this hash. It is also the action's id.
 func ActionHash(b *Body) (Digest, error) {
+	if b.Token == nil {
+		return Digest{}, malformed("token", "is absent")
+	}
 	message, err := (&Body{Message: b.Message}).Marshal()
 	if err != nil {
 		return Digest{}, fmt.Errorf("%w: %w", CodeMalformed, err)

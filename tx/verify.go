@@ -35,8 +35,12 @@ func (Plain) Verify(c *Claim) bool {
 // Claims are the signatures to verify; filled by CheckShape. The caller does not change them.
 func (t *Transaction) Claims() []Claim { return t.claims }
 
-// Verify believes every claim or refuses the tx. CheckShape must have passed.
+// Verify believes every claim or refuses the tx. Without a CheckShape that passed there is no claim to
+// believe, which refuses it too.
 func (t *Transaction) Verify(v Verifier) error {
+	if len(t.claims) == 0 {
+		return fmt.Errorf("%w: shape not checked", CodeSignature)
+	}
 	for i := range t.claims {
 		if c := &t.claims[i]; !v.Verify(c) {
 			return fmt.Errorf("%w: by key %x", c.refusal, c.Key)

@@ -1,0 +1,198 @@
+package policy
+
+import (
+	"math"
+	"slices"
+
+	cedar "github.com/cedar-policy/cedar-go"
+	"github.com/cedar-policy/cedar-go/types"
+	"github.com/cedar-policy/cedar-go/x/exp/ast"
+)
+
+// input is a request as Cedar sees it. It is also the store of entities: there are three.
+type input struct {
+	op        op
+	request   *Request
+	principal types.Entity
+	action    types.Entity
+	resource  types.Entity
+	context   types.RecordMap // without approvalCount
+}
+
+// Get finds an entity. Roles and fleets have nothing above them and no attributes: they need no entry.
+func (in *input) Get(uid types.EntityUID) (types.Entity, bool) {
+	switch uid {
+	case in.resource.UID:
+		return in.resource, true
+	case in.principal.UID:
+		return in.principal, true
+	case in.action.UID:
+		return in.action, true
+	}
+	return types.Entity{}, false
+}
+
+func (in *input) hasRole(id types.String) bool {
+	return slices.Contains(in.request.Principal.Roles, string(id))
+}
+
+func (in *input) inFleet(id types.String) bool {
+	return in.request.Resource.Fleet != "" && in.request.Resource.Fleet == string(id)
+}
+
+// at is Cedar's request with that many approvals.
+func (in *input) at(approvals uint32, reads *fields) cedar.Request {
+	if reads.approvals {
+		in.context[approvalCount] = types.Long(approvals)
+	}
+	return cedar.Request{
+		Principal: in.principal.UID,
+		Action:    in.action.UID,
+		Resource:  in.resource.UID,
+		Context:   types.NewRecord(in.context),
+	}
+}
+
+// newInput presents a request, with the attributes in reads; false if it is not whole.
+func newInput(r *Request, plans *[opCount]plan) (*input, *plan, bool) {
+	if r == nil || r.Principal == nil || r.Action == nil || r.Resource == nil || r.Context == nil {
+		return nil, nil, false
+	}
+	o, ok := opOf(r.Action.Op)
+	if !ok {
+		return nil, nil, false
+	}
+	p := &plans[o]
+	f := &p.reads
+	in := &input{op: o, request: r}
+	in.principal.UID = types.NewEntityUID(typeOperator, types.String(r.Principal.Address))
+	in.principal.Attributes = record(r, f.principal)
+	in.action = types.Entity{UID: o.uid(), Parents: o.groups()}
+	in.resource.UID = types.NewEntityUID(typeTarget, types.String(r.Resource.Id))
+	in.resource.Attributes = record(r, f.resource)
+	if f.roles {
+		roles := make([]types.EntityUID, len(r.Principal.Roles))
+		for i, name := range r.Principal.Roles {
+			roles[i] = types.NewEntityUID(typeRole, types.String(name))
+		}
+		in.principal.Parents = types.NewEntityUIDSet(roles...)
+	}
+	if f.fleet && r.Resource.Fleet != "" {
+		fleet := types.NewEntityUID(typeFleet, types.String(r.Resource.Fleet))
+		in.resource.Parents = types.NewEntityUIDSet(fleet)
+	}
+	if f.tags {
+		in.resource.Tags = tags(r.Resource.Labels)
+	}
+	in.context = make(types.RecordMap, len(f.context)+2)
+	for _, a := range f.context {
+		in.context[a.name] = a.value(r)
+	}
+	if f.hasParams {
+		in.context["params"] = record(r, f.params[o])
+	}
+	return in, p, true
+}
+
+func record(r *Request, list []attribute) types.Record {
+	if len(list) == 0 {
+		return types.Record{}
+	}
+	m := make(types.RecordMap, len(list))
+	for _, a := range list {
+		m[a.name] = a.value(r)
+	}
+	return types.NewRecord(m)
+}
+
+// tags: of a label that is there twice the last counts, as in a map.
+func tags(labels []*Label) types.Record {
+	if len(labels) == 0 {
+		return types.Record{}
+	}
+	m := make(types.RecordMap, len(labels))
+	for _, l := range labels {
+		m[types.String(l.GetName())] = types.String(l.GetValue())
+	}
+	return types.NewRecord(m)
+}
+
+// attribute is one attribute of the schema and where its value comes from.
+type attribute struct {
+	name  types.String
+	value func(*Request) types.Value
+}
+
+// long presents an amount; what is above the largest Long is presented as that (see the package's doc).
+func long(n uint64) types.Value { return types.Long(min(n, math.MaxInt64)) }
+
+// fields are the attributes that some policies can read: all others need not be built. An attribute can only
+// be read by its name, and context and params are refused as values (lint) or read whole, so names decide.
+type fields struct {
+	principal, resource, context []attribute
+	params                       [opCount][]attribute
+	hasParams, approvals         bool
+	roles, fleet, tags           bool
+}
+
+// everything is what the schema declares.
+func everything() fields {
+	return fields{
+		principal: principalAttributes, resource: resourceAttributes, context: contextAttributes,
+		params: paramsAttributes, hasParams: true, approvals: true, roles: true, fleet: true, tags: true,
+	}
+}
+
+// readsOf finds what the rules can read.
+func readsOf(rules []*rule) fields {
+	names := make(map[types.String]bool)
+	var f fields
+	wholeParams := 0
+	for _, r := range rules {
+		f.scopes(r.scope)
+		for _, c := range r.ast().Conditions {
+			ast.Inspect(ast.NewNode(c.Body), func(n ast.IsNode) bool {
+				switch n := n.(type) {
+				case ast.NodeTypeAccess:
+					names[n.Value] = true
+					wholeParams += count(n.Value == "params") - count(isParams(n.Arg))
+				case ast.NodeTypeHas:
+					names[n.Value] = true
+					wholeParams -= count(isParams(n.Arg))
+				case ast.NodeTypeHasTag, ast.NodeTypeGetTag:
+					f.tags = true
+				case ast.NodeTypeIn, ast.NodeTypeIsIn:
+					f.roles, f.fleet = true, true
+				}
+				return true
+			})
+		}
+	}
+	pick := func(all []attribute) []attribute {
+		return slices.DeleteFunc(slices.Clone(all), func(a attribute) bool { return !names[a.name] })
+	}
+	f.principal, f.resource, f.context = pick(principalAttributes), pick(resourceAttributes), pick(contextAttributes)
+	f.hasParams, f.approvals = names["params"], names[approvalCount]
+	for o := range opCount {
+		f.params[o] = pick(paramsAttributes[o])
+		if wholeParams != 0 {
+			f.params[o] = paramsAttributes[o]
+		}
+	}
+	return f
+}
+
+func isParams(n ast.IsNode) bool {
+	a, ok := n.(ast.NodeTypeAccess)
+	return ok && a.Value == "params"
+}
+
+// scopes: a head with `in` needs the parents.
+func (f *fields) scopes(s scope) {
+	for _, n := range []ast.IsScopeNode{s.principal, s.resource} {
+		switch n.(type) {
+		case ast.ScopeTypeIn, ast.ScopeTypeIsIn:
+			f.roles, f.fleet = true, true
+		}
+	}
+}

@@ -89,7 +89,8 @@ var (
 	CodeNoEntity    = code(SpaceAccount, 5, "an account without an entity executes nothing", "register without executor groups")
 	CodeOperatorMax = code(SpaceAccount, 6, "no room for another operator", "wait until one leaves")
 
-	CodeInternal = code(SpaceApp, 1, "the rule failed by itself; nothing was changed", "report this as a bug")
+	CodeInternal  = code(SpaceApp, 1, "the rule failed by itself; nothing was changed", "report this as a bug")
+	CodeBlockFull = code(SpaceApp, 2, "the block is full; nothing was changed", "wait for the next block")
 
 	CodeQueryPath   = code(SpaceQuery, 1, "no such query", "see `mprd query --help`")
 	CodeQueryData   = code(SpaceQuery, 2, "query data out of its form", "see docs/protocol.md, queries")

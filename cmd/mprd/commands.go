@@ -1,0 +1,11 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// commands are the top-level commands, in the order of the help page's groups.
+func commands() []*cobra.Command {
+	return []*cobra.Command{
+		policyCommand(),
+		codesCommand(),
+	}
+}

@@ -1,0 +1,80 @@
+// Command mprd is the whole product: the node, the client, the keystore and the auditor's tools. It is the
+// only place that reads flags, files and the environment.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command line and returns its exit code. Data goes to stdout, words to stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	code := exitCode(err)
+	var said silent
+	if !errors.As(err, &said) {
+		fmt.Fprintf(stderr, "mprd: %s\n", describe(err))
+	}
+	return code
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mprd",
+		Short: "Control plane for autonomous AI infrastructure: models propose, rules decide, the log proves it",
+		Long: `mprd runs and uses a BFT chain that decides operator actions: a signed request goes in, policy and
+people decide, and every decision is in a Merkle log that anyone can verify without a node.
+
+  mprd localnet up      four validators on this machine
+  mprd action request   ask for an action
+  mprd audit verify     check a proof file, offline`,
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w\nsee: %s --help", err, c.CommandPath())}
+	})
+	root.AddGroup(
+		&cobra.Group{ID: groupNode, Title: "Run a node:"},
+		&cobra.Group{ID: groupUse, Title: "Use the chain:"},
+		&cobra.Group{ID: groupAudit, Title: "Audit and look up:"},
+	)
+	addOptions(root)
+	for _, c := range commands() {
+		root.AddCommand(c)
+	}
+	return root
+}
+
+// Groups of the help page.
+const (
+	groupNode  = "node"
+	groupUse   = "use"
+	groupAudit = "audit"
+)

@@ -199,7 +199,8 @@ func TestTrailingBytesAreRefused(t *testing.T) {
 func TestGarbageIsUndecodable(t *testing.T) {
 	for name, raw := range map[string][]byte{
 		"nothing": {}, "a zero": {0}, "text": []byte("hello, validators"),
-		"all ones": bytes.Repeat([]byte{0xff}, 64), "end of a group": {0x0c}, "open group": {0x0b}, "body of garbage": {0x0a, 0x02, 0xff, 0xff},
+		"all ones": bytes.Repeat([]byte{0xff}, 64), "end of a group": {0x0c}, "open group": {0x0b},
+		"body of garbage":                   {0x0a, 0x02, 0xff, 0xff},
 		"field number zero":                 {0x02, 0x00},
 		"field number over 29 bits":         protowire.AppendVarint(nil, 1<<32|0x0a),
 		"length over 32 bits":               append(protowire.AppendVarint([]byte{0x0a}, 1<<32+1), 0x78),

@@ -82,13 +82,21 @@ var messages = []message{
 	}},
 }
 
-// request makes requests; what an op does not say is the same in all of them.
+// request makes requests, each its own copy; what an op does not say is the same in all of them.
 func request(op isRequestAction_Op) func() isBody_Message {
 	return func() isBody_Message {
-		return &Body_RequestAction{RequestAction: &RequestAction{
+		raw, err := (&RequestAction{
 			Target: "gw-prod-eu", Op: op, ResourcesRequired: 5_000, PolicyHash: hashOf("bundle"),
 			ExpectedGeneration: 7, WaitMs: 3_600_000, ValueAtRisk: 1_000, Reason: "drain green, ticket 4711",
-		}}
+		}).Marshal()
+		if err != nil {
+			panic(err)
+		}
+		m := &RequestAction{}
+		if err := m.Unmarshal(raw); err != nil {
+			panic(err)
+		}
+		return &Body_RequestAction{RequestAction: m}
 	}
 }
 

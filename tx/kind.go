@@ -76,7 +76,7 @@ func (m *Body) Kind() Kind {
 
 // OpType is what the request asks to be done; unspecified when it names nothing.
 func (m *RequestAction) OpType() OpType {
-	switch m.Op.(type) {
+	switch m.GetOp().(type) {
 	case *RequestAction_Route:
 		return OpType_OP_TYPE_ROUTE
 	case *RequestAction_Throttle:

@@ -4,7 +4,8 @@ import (
 	"github.com/cedar-policy/cedar-go/types"
 )
 
-// The attributes of schema.cedarschema, in its order, and where each comes from. A test holds the two together.
+// The attributes of schema.cedarschema, in its order, and where each comes from. A test holds the two
+// together.
 
 var principalAttributes = []attribute{
 	{"class", func(r *Request) types.Value { return types.String(r.Principal.Class) }},

@@ -128,7 +128,8 @@ func (b Bundle) Bytes() int {
 
 // file gives the content at path.
 func (b Bundle) file(path string) ([]byte, bool) {
-	i, found := slices.BinarySearchFunc(b.Files, path, func(f File, p string) int { return strings.Compare(f.Path, p) })
+	i, found := slices.BinarySearchFunc(b.Files, path,
+		func(f File, p string) int { return strings.Compare(f.Path, p) })
 	if !found {
 		return nil, false
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	cedar "github.com/cedar-policy/cedar-go"
+	publicast "github.com/cedar-policy/cedar-go/ast"
 	"github.com/cedar-policy/cedar-go/x/exp/ast"
 	"github.com/cedar-policy/cedar-go/x/exp/schema"
 	"github.com/cedar-policy/cedar-go/x/exp/schema/resolved"
@@ -32,7 +33,8 @@ type rule struct {
 	line   int
 	k      uint32 // approvals that a guard asks for; 0 = no guard
 	scope  scope
-	policy *cedar.Policy
+	policy *cedar.Policy // as written
+	body   *cedar.Policy // its conditions alone: what is left to ask once the scope matches
 }
 
 func (r *rule) ast() *ast.Policy { return (*ast.Policy)(r.policy.AST()) }
@@ -199,7 +201,16 @@ func newRule(path string, p *cedar.Policy) (*rule, error) {
 		r.k = uint32(n)
 	}
 	r.scope = newScope(r.ast())
+	r.body = bodyOf(r.ast())
 	return r, nil
+}
+
+// bodyOf leaves the scope out. Cedar evaluates a policy as principal && action && resource && conditions, and
+// a scope cannot fail, so where the scope matches, the body alone gives the same.
+func bodyOf(p *ast.Policy) *cedar.Policy {
+	body := *p
+	body.Principal, body.Action, body.Resource = ast.Scope{}.All(), ast.Scope{}.All(), ast.Scope{}.All()
+	return cedar.NewPolicyFromAST((*publicast.Policy)(&body))
 }
 
 func (r *rule) errorf(rule, format string, args ...any) error {

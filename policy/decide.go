@@ -72,8 +72,8 @@ func (c *Compiled) outcome(decision cedar.Decision, d cedar.Diagnostic) outcome 
 	return o
 }
 
-// candidates are the rules of an op whose scope matches the request, in the order of their ids. A rule whose
-// scope does not match can neither decide nor fail: Cedar looks at the scope first.
+// candidates are the bodies of the rules of an op whose scope matches the request, in the order of their ids.
+// A rule whose scope does not match can neither decide nor fail: Cedar looks at the scope first.
 type candidates struct {
 	rules []*rule
 	in    *input
@@ -83,7 +83,7 @@ type candidates struct {
 func (c *candidates) All() iter.Seq2[cedar.PolicyID, *cedar.Policy] {
 	return func(yield func(cedar.PolicyID, *cedar.Policy) bool) {
 		for _, r := range c.rules {
-			if r.scope.matches(c.in) && !yield(r.id, r.policy) {
+			if r.scope.matches(c.in) && !yield(r.id, r.body) {
 				return
 			}
 		}

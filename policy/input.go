@@ -149,7 +149,6 @@ func readsOf(rules []*rule) fields {
 	var f fields
 	wholeParams := 0
 	for _, r := range rules {
-		f.scopes(r.scope)
 		for _, c := range r.ast().Conditions {
 			ast.Inspect(ast.NewNode(c.Body), func(n ast.IsNode) bool {
 				switch n := n.(type) {
@@ -171,7 +170,8 @@ func readsOf(rules []*rule) fields {
 	pick := func(all []attribute) []attribute {
 		return slices.DeleteFunc(slices.Clone(all), func(a attribute) bool { return !names[a.name] })
 	}
-	f.principal, f.resource, f.context = pick(principalAttributes), pick(resourceAttributes), pick(contextAttributes)
+	f.principal, f.resource = pick(principalAttributes), pick(resourceAttributes)
+	f.context = pick(contextAttributes)
 	f.hasParams, f.approvals = names["params"], names[approvalCount]
 	for o := range opCount {
 		f.params[o] = pick(paramsAttributes[o])
@@ -185,14 +185,4 @@ func readsOf(rules []*rule) fields {
 func isParams(n ast.IsNode) bool {
 	a, ok := n.(ast.NodeTypeAccess)
 	return ok && a.Value == "params"
-}
-
-// scopes: a head with `in` needs the parents.
-func (f *fields) scopes(s scope) {
-	for _, n := range []ast.IsScopeNode{s.principal, s.resource} {
-		switch n.(type) {
-		case ast.ScopeTypeIn, ast.ScopeTypeIsIn:
-			f.roles, f.fleet = true, true
-		}
-	}
 }

@@ -109,7 +109,8 @@ func prescanJSON(path string, src []byte) error {
 		case quoted:
 		case c == '[' || c == '{':
 			if depth++; depth > DepthMax {
-				return &Error{Path: path, Line: line, Rule: RuleDepth, Text: fmt.Sprintf("nested deeper than %d", DepthMax)}
+				text := fmt.Sprintf("nested deeper than %d", DepthMax)
+				return &Error{Path: path, Line: line, Rule: RuleDepth, Text: text}
 			}
 		case c == ']' || c == '}':
 			depth--

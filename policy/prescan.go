@@ -31,7 +31,7 @@ func prescan(path string, src []byte) (int, error) {
 // level is what the scan knows inside one open bracket.
 type level struct {
 	close string // what ends it
-	ifs   int    // seen inside: an else reaches to the end of the bracket
+	nests int    // signs before it, and ifs inside: an else reaches to the end of the bracket
 	chain int    // accesses in a row that led to the present token
 }
 
@@ -40,7 +40,7 @@ type scan struct {
 	path     string
 	levels   [DepthMax + 1]level // [0] is outside of all brackets
 	open     int
-	ifs      int // over all open levels
+	nests    int // over all open levels
 	signs    int // - and ! in a row
 	tokens   int // in the present policy
 	policies int
@@ -55,16 +55,16 @@ func (s *scan) take(t token) error {
 	if s.tokens++; s.tokens > PolicyTokensMax {
 		return s.errorf(t, RuleTokens, "more than %d tokens in one policy", PolicyTokensMax)
 	}
-	if s.signs++; t.text != "-" && t.text != "!" {
-		s.signs = 0
-	}
 	if err := s.chain(t); err != nil {
 		return err
 	}
 	if err := s.nest(t); err != nil {
 		return err
 	}
-	if depth := s.open + s.ifs + s.signs; depth > DepthMax {
+	if s.signs++; t.text != "-" && t.text != "!" {
+		s.signs = 0
+	}
+	if depth := s.open + s.nests + s.signs; depth > DepthMax {
 		return s.errorf(t, RuleDepth, "nested deeper than %d", DepthMax)
 	}
 	if t.text == "(" && slices.Contains(extensions, s.last.text) {
@@ -81,24 +81,25 @@ func (s *scan) take(t token) error {
 // extensions make values other than those of the schema.
 var extensions = []string{"decimal", "ip", "datetime", "duration"}
 
-// nest follows brackets and ifs.
+// nest follows brackets, ifs and the signs before brackets.
 func (s *scan) nest(t token) error {
 	switch t.text {
 	case "if":
-		s.levels[s.open].ifs++
-		s.ifs++
+		s.levels[s.open].nests++
+		s.nests++
 	case "(", "[", "{":
 		if s.open == DepthMax {
 			return s.errorf(t, RuleDepth, "nested deeper than %d", DepthMax)
 		}
 		s.open++
-		s.levels[s.open] = level{close: closing(t.text)}
+		s.levels[s.open] = level{close: closing(t.text), nests: s.signs}
+		s.nests += s.signs
 	case ")", "]", "}":
 		l := s.levels[s.open]
 		if s.open == 0 || l.close != t.text {
 			return s.errorf(t, RuleText, "%s closes nothing", t.text)
 		}
-		s.ifs -= l.ifs
+		s.nests -= l.nests
 		s.open--
 		// What is inside goes on outside: (a.b).c is a chain of two.
 		s.levels[s.open].chain = max(s.levels[s.open].chain, l.chain)
@@ -106,7 +107,7 @@ func (s *scan) nest(t token) error {
 		if s.open > 0 {
 			return s.errorf(t, RuleText, "; inside brackets")
 		}
-		s.ifs, s.levels[0] = 0, level{}
+		s.nests, s.levels[0] = 0, level{}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -70,6 +71,9 @@ func closes(t token) int {
 	return count(t.kind == tokenMark && (t.text == ")" || t.text == "]" || t.text == "}"))
 }
 
+// spacedWords stand apart from a bracket behind them: they are not called.
+var spacedWords = []string{"permit", "forbid", "if", "then", "else", "in"}
+
 // spaced tells whether a space belongs before line[i]; i > 0.
 func spaced(line []token, i int) bool {
 	before, t := line[i-1], line[i]
@@ -81,7 +85,7 @@ func spaced(line []token, i int) bool {
 		return false
 	case "(":
 		return before.kind != tokenName && before.text != "(" && before.text != "[" && before.text != "!" ||
-			before.text == "if" || before.text == "in" || before.text == "then" || before.text == "else"
+			slices.Contains(spacedWords, before.text)
 	case "[":
 		return before.kind == tokenMark && before.text != "(" && before.text != "[" && before.text != ")" &&
 			before.text != "]" || before.text == "in"

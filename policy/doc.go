@@ -45,6 +45,7 @@ const (
 	NameBytesMax    = 64   // a file's name without folder and ending, and a policy's id
 	PoliciesMax     = 256  // in a bundle
 	PolicyTokensMax = 1024 // in one policy: bounds its nodes and the recursion over operators
+	HasMax          = 16   // has and hasTag in one policy: validation is cubic in them
 	DepthMax        = 32   // open brackets, ifs and signs around a token; the same for JSON
 	ChainMax        = 8    // a.b["c"].d(): accesses in a row, and names in a path
 	ApprovalsMax    = 64   // of a guard's k

@@ -21,6 +21,7 @@ const (
 	RuleDepth     = "depth"     // DepthMax
 	RuleChain     = "chain"     // ChainMax
 	RuleTokens    = "tokens"    // PolicyTokensMax
+	RuleHas       = "has"       // HasMax
 	RuleManifest  = "manifest"  // its form
 	RuleEngine    = "engine"    // an engine other than Engine
 	RuleSchema    = "schema"    // not the engine's schema

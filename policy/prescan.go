@@ -40,9 +40,11 @@ type scan struct {
 	path     string
 	levels   [DepthMax + 1]level // [0] is outside of all brackets
 	open     int
-	nests    int // over all open levels
-	signs    int // - and ! in a row
-	tokens   int // in the present policy
+	nests    int  // over all open levels
+	signs    int  // - and ! in a row
+	tokens   int  // in the present policy
+	has      int  // attributes and tags asked for in the present policy
+	asking   bool // after a has, as long as its path goes on
 	policies int
 	last     token
 }
@@ -67,12 +69,15 @@ func (s *scan) take(t token) error {
 	if depth := s.open + s.nests + s.signs; depth > DepthMax {
 		return s.errorf(t, RuleDepth, "nested deeper than %d", DepthMax)
 	}
+	if err := s.ask(t); err != nil {
+		return err
+	}
 	if t.text == "(" && slices.Contains(extensions, s.last.text) {
 		return s.errorf(t, RuleExtension, "%s is not available: numbers are Longs", s.last.text)
 	}
 	if t.text == ";" && s.open == 0 {
 		s.policies++
-		s.tokens = 0
+		s.tokens, s.has = 0, 0
 	}
 	s.last = t
 	return nil
@@ -131,6 +136,23 @@ func (s *scan) chain(t token) error {
 	}
 	if l.chain > ChainMax {
 		return s.errorf(t, RuleChain, "more than %d accesses in a row", ChainMax)
+	}
+	return nil
+}
+
+// ask counts what a policy asks for with has and hasTag; a has b.c asks for two.
+func (s *scan) ask(t token) error {
+	switch {
+	case t.text == "has" || t.text == "hasTag":
+		s.has++
+		s.asking = t.text == "has"
+	case s.asking && t.text == ".":
+		s.has++
+	case t.kind != tokenName:
+		s.asking = false
+	}
+	if s.has > HasMax {
+		return s.errorf(t, RuleHas, "asks for more than %d attributes and tags in one policy", HasMax)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -36,6 +37,10 @@ func TestPrescanLimits(t *testing.T) {
 		"plus":        {"1" + n("+1", 500) + " == 1", "1" + n("+1", 510), RuleTokens},
 		"set":         {"[1" + n(",1", 490) + "] == 1", "[1" + n(",1", 510) + "]", RuleTokens},
 		"likes":       {`"a" like "a"` + n(` && "a" like "a"`, 249), `"a" like "a"` + n(` && "a" like "a"`, 256), RuleTokens},
+		"has in all":  {ask(HasMax, `principal has a%d`), ask(HasMax+1, `principal has a%d`), RuleHas},
+		"has paths":   {ask(HasMax/4, `principal has a%d.b.c.d`), ask(HasMax/4, `principal has a%d.b.c.d.e`), RuleHas},
+		"has strings": {ask(HasMax, `principal has "a%d"`), ask(HasMax+1, `principal has "a%d"`), RuleHas},
+		"has tags":    {ask(HasMax, `resource.hasTag("a%d")`), ask(HasMax+1, `resource.hasTag("a%d")`), RuleHas},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := prescan("p", []byte(when(c.most))); err != nil {
@@ -45,6 +50,15 @@ func TestPrescanLimits(t *testing.T) {
 			wantRule(t, err, c.rule)
 		})
 	}
+}
+
+// ask joins count questions, each about another name.
+func ask(count int, question string) string {
+	var all []string
+	for i := range count {
+		all = append(all, fmt.Sprintf(question, i))
+	}
+	return strings.Join(all, " && ")
 }
 
 func TestChainsAreCountedOnlyInARow(t *testing.T) {

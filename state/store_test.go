@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 func memStore(t testing.TB, opts StoreOptions) *Store {
@@ -55,7 +53,8 @@ func commit(t testing.TB, s *Store, writes ...KV) []byte {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(root, staged) || !bytes.Equal(s.Root(), root) || s.Version() != version {
-		t.Fatalf("staged %X, committed %X as %d; the store says %X, %d", staged, root, version, s.Root(), s.Version())
+		t.Fatalf("staged %X, committed %X as %d; the store is at %X, %d", staged, root, version,
+			s.Root(), s.Version())
 	}
 	if before != 0 && version != before+1 {
 		t.Fatalf("version %d after %d", version, before)
@@ -86,17 +85,19 @@ func dump(t testing.TB, v *View, start, end string) string {
 }
 
 func TestRootsOfAKnownHistoryAreGolden(t *testing.T) {
+	const nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	s := memStore(t, StoreOptions{})
 	steps := []struct {
 		writes []KV
 		root   string
 	}{
-		{nil, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+		{nil, nothing},
 		{kvs("a=1"), "36f4b9a0a9cf085b8a01e0ba4d1984a59a778670e9129e960998149970517862"},
-		{kvs("a=1", "b=2", "c=3", "d=4", "e=5"), "54b54f50f7a70a21d83379d1cd935cd8eb124a023e8a350b5305b61a6ece78c6"},
+		{kvs("a=1", "b=2", "c=3", "d=4", "e=5"),
+			"54b54f50f7a70a21d83379d1cd935cd8eb124a023e8a350b5305b61a6ece78c6"},
 		{nil, "54b54f50f7a70a21d83379d1cd935cd8eb124a023e8a350b5305b61a6ece78c6"},
 		{kvs("b", "c=33", "f=6"), "0f383627d1695b50cf74952ab9ded291234371978288e3ebbf2e4ff452092697"},
-		{kvs("a", "c", "d", "e", "f"), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+		{kvs("a", "c", "d", "e", "f"), nothing},
 	}
 	for i, step := range steps {
 		if got := hex.EncodeToString(commit(t, s, step.writes...)); got != step.root {
@@ -362,91 +363,6 @@ func TestRollbackMakesAnOlderVersionTheLatest(t *testing.T) {
 	defer w.Close()
 	if got := dump(t, w, "", ""); got != "a=other b0=1 b1=1 b2=1 b3=1 b4=1 b5=1 x=1 y=2 z=3" {
 		t.Error(got)
-	}
-}
-
-// TestTheStoreIsAMapWithHistory runs random histories against plain maps, reopening on the way.
-func TestTheStoreIsAMapWithHistory(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		db := newFaultyDB()
-		s, err := openOn(db, StoreOptions{CacheSize: rapid.SampledFrom([]int{1, 10, 1000}).Draw(t, "cache")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		model := map[int64]map[string]string{0: {}}
-		first := int64(0)
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			switch rapid.IntRange(0, 9).Draw(t, "step") {
-			case 0:
-				if s, err = openOn(db, StoreOptions{}); err != nil {
-					t.Fatal(err)
-				}
-			case 1:
-				oldest := rapid.Int64Range(0, s.Version()+1).Draw(t, "oldest")
-				if err := s.Prune(oldest); err != nil {
-					t.Fatal(err)
-				}
-				first = max(first, min(oldest, s.Version(), first+PruneVersionsMax))
-			case 2:
-				if s.Version() > 0 {
-					to := rapid.Int64Range(first, s.Version()).Draw(t, "to")
-					if err := s.Rollback(to); err != nil {
-						t.Fatal(err)
-					}
-				}
-			default:
-				writes, after := drawWrites(t, model[s.Version()])
-				if _, err := s.Stage(writes); err != nil {
-					t.Fatal(err)
-				}
-				if _, _, err := s.Commit(); err != nil {
-					t.Fatal(err)
-				}
-				model[s.Version()] = after
-				first = max(first, 1)
-			}
-			for v := first; v <= s.Version(); v++ {
-				checkVersion(t, s, v, model[v])
-			}
-		}
-	})
-}
-
-func drawWrites(t *rapid.T, before map[string]string) ([]KV, map[string]string) {
-	after := maps.Clone(before)
-	drawn := rapid.MapOfN(rapid.StringMatching(`[a-d]{1,3}`), rapid.StringMatching(`[0-9]{0,2}`), 0, 8).
-		Draw(t, "writes")
-	var writes []KV
-	for _, key := range slices.Sorted(maps.Keys(drawn)) {
-		if drawn[key] == "" {
-			writes = append(writes, KV{Key: []byte(key)})
-			delete(after, key)
-		} else {
-			writes = append(writes, KV{[]byte(key), []byte(drawn[key])})
-			after[key] = drawn[key]
-		}
-	}
-	return writes, after
-}
-
-func checkVersion(t *rapid.T, s *Store, version int64, want map[string]string) {
-	v, err := s.ViewAt(version)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Close()
-	got := map[string]string{}
-	err = v.Iterate(nil, nil, func(key, value []byte) bool {
-		got[string(key)] = string(value)
-		return false
-	})
-	if err != nil || !maps.Equal(got, want) {
-		t.Fatalf("version %d: %v, want %v; %v", version, got, want, err)
-	}
-	for key, value := range want {
-		if got, err := v.Get([]byte(key)); err != nil || string(got) != value {
-			t.Fatalf("version %d: %s=%s, want %s; %v", version, key, got, value, err)
-		}
 	}
 }
 

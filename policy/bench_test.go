@@ -34,6 +34,14 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	}
 	b.Run("all", decide(pick(func(Case) bool { return true })))
+	b.Run("all-nothing-remembered", func(b *testing.B) {
+		b.ReportAllocs()
+		requests := pick(func(Case) bool { return true })
+		for i := 0; b.Loop(); i++ {
+			clear(c.memory.entities)
+			c.Decide(requests[i%len(requests)])
+		}
+	})
 	for _, word := range []string{"allow", "deny", "pending"} {
 		b.Run(word, decide(pick(func(one Case) bool { return one.Expect == word })))
 	}

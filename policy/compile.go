@@ -24,6 +24,7 @@ type Compiled struct {
 	bundle   Bundle
 	rules    []*rule // sorted by id
 	ops      [opCount]plan
+	memory   *memory
 }
 
 // rule is one policy of a bundle.
@@ -63,7 +64,7 @@ func Compile(b Bundle) (*Compiled, error) {
 			return nil, err
 		}
 	}
-	c := &Compiled{hash: b.Hash(), manifest: *m, bundle: b.clone()}
+	c := &Compiled{hash: b.Hash(), manifest: *m, bundle: b.clone(), memory: newMemory()}
 	if c.rules, err = parseRules(b); err != nil {
 		return nil, err
 	}

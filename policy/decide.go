@@ -11,7 +11,7 @@ import (
 // approval_count is not looked at: how many have approved is the host's business.
 func (c *Compiled) Decide(r *Request) *Verdict {
 	v := &Verdict{Decision: Decision_DECISION_DENY, PolicyHash: slices.Clone(c.hash[:]), Engine: Engine}
-	in, p, ok := newInput(r, &c.ops)
+	in, p, ok := newInput(r, &c.ops, c.memory)
 	if !ok {
 		v.Errors = 1
 		return v

@@ -58,7 +58,7 @@ func Explain(c *Compiled, r *Request) (*Explanation, error) {
 	for o := range plans {
 		plans[o].reads = everything()
 	}
-	in, p, ok := newInput(r, &plans)
+	in, p, ok := newInput(r, &plans, nil)
 	if !ok {
 		return nil, fmt.Errorf("the request lacks a part or its op is unknown")
 	}

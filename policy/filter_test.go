@@ -77,12 +77,12 @@ func referenceEntities(r *Request) types.EntityMap {
 	add(types.Entity{
 		UID:        types.NewEntityUID(typeOperator, types.String(r.Principal.Address)),
 		Parents:    types.NewEntityUIDSet(roles...),
-		Attributes: record(r, principalAttributes),
+		Attributes: record(types.RecordMap{}, r, principalAttributes),
 	})
 	add(types.Entity{
 		UID:        types.NewEntityUID(typeTarget, types.String(r.Resource.Id)),
 		Parents:    types.NewEntityUIDSet(fleets...),
-		Attributes: record(r, resourceAttributes),
+		Attributes: record(types.RecordMap{}, r, resourceAttributes),
 		Tags:       tags(r.Resource.Labels),
 	})
 	group := types.NewEntityUID(typeAction, "HighImpact")
@@ -98,7 +98,7 @@ func referenceEntities(r *Request) types.EntityMap {
 
 func referenceRequest(r *Request, approvals uint32) cedar.Request {
 	o, _ := opOf(r.Action.Op)
-	context := types.RecordMap{"approvalCount": types.Long(approvals), "params": record(r, paramsAttributes[o])}
+	context := types.RecordMap{"approvalCount": types.Long(approvals), "params": record(types.RecordMap{}, r, paramsAttributes[o])}
 	for _, a := range contextAttributes {
 		context[a.name] = a.value(r)
 	}

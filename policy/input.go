@@ -16,7 +16,7 @@ type input struct {
 	principal types.Entity
 	action    types.Entity
 	resource  types.Entity
-	context   types.RecordMap // without approvalCount
+	context   types.RecordMap // approvalCount is set for each evaluation
 }
 
 // Get finds an entity. Roles and fleets have nothing above them and no attributes: they need no entry.
@@ -54,7 +54,7 @@ func (in *input) at(approvals uint32, reads *fields) cedar.Request {
 }
 
 // newInput presents a request, with the attributes in reads; false if it is not whole.
-func newInput(r *Request, plans *[opCount]plan) (*input, *plan, bool) {
+func newInput(r *Request, plans *[opCount]plan, m *memory) (*input, *plan, bool) {
 	if r == nil || r.Principal == nil || r.Action == nil || r.Resource == nil || r.Context == nil {
 		return nil, nil, false
 	}
@@ -65,44 +65,40 @@ func newInput(r *Request, plans *[opCount]plan) (*input, *plan, bool) {
 	p := &plans[o]
 	f := &p.reads
 	in := &input{op: o, request: r}
-	in.principal.UID = types.NewEntityUID(typeOperator, types.String(r.Principal.Address))
-	in.principal.Attributes = record(r, f.principal)
+	in.principal = m.principalOf(o, f, r)
 	in.action = types.Entity{UID: o.uid(), Parents: o.groups()}
-	in.resource.UID = types.NewEntityUID(typeTarget, types.String(r.Resource.Id))
-	in.resource.Attributes = record(r, f.resource)
-	if f.roles {
-		roles := make([]types.EntityUID, len(r.Principal.Roles))
-		for i, name := range r.Principal.Roles {
-			roles[i] = types.NewEntityUID(typeRole, types.String(name))
-		}
-		in.principal.Parents = types.NewEntityUIDSet(roles...)
-	}
-	if f.fleet && r.Resource.Fleet != "" {
-		fleet := types.NewEntityUID(typeFleet, types.String(r.Resource.Fleet))
-		in.resource.Parents = types.NewEntityUIDSet(fleet)
-	}
-	if f.tags {
-		in.resource.Tags = tags(r.Resource.Labels)
-	}
-	in.context = make(types.RecordMap, len(f.context)+2)
-	for _, a := range f.context {
-		in.context[a.name] = a.value(r)
-	}
+	in.resource = m.resourceOf(o, f, r)
+	scratch := make(types.RecordMap, recordAttributesMax)
+	var params types.Record
 	if f.hasParams {
-		in.context["params"] = record(r, f.params[o])
+		params = record(scratch, r, f.params[o])
+	}
+	in.context = scratch
+	fill(in.context, r, f.context)
+	if f.hasParams {
+		in.context["params"] = params
 	}
 	return in, p, true
 }
 
-func record(r *Request, list []attribute) types.Record {
+// recordAttributesMax is room for what is usual: one group of a Go map.
+const recordAttributesMax = 8
+
+// record makes a record by way of scratch, of which Cedar takes a copy.
+func record(scratch types.RecordMap, r *Request, list []attribute) types.Record {
 	if len(list) == 0 {
 		return types.Record{}
 	}
-	m := make(types.RecordMap, len(list))
+	fill(scratch, r, list)
+	return types.NewRecord(scratch)
+}
+
+// fill sets the map to the attributes, and to nothing else.
+func fill(m types.RecordMap, r *Request, list []attribute) {
+	clear(m)
 	for _, a := range list {
 		m[a.name] = a.value(r)
 	}
-	return types.NewRecord(m)
 }
 
 // tags: of a label that is there twice the last counts, as in a map.

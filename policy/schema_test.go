@@ -77,7 +77,7 @@ func TestRequestsFitTheSchema(t *testing.T) {
 		r := scaleRequest()
 		r.Action.Op = string(name)
 		r.Action.Backends = []*Weight{{Name: "a", Bps: 10000}}
-		in, p, ok := newInput(r, &plans)
+		in, p, ok := newInput(r, &plans, nil)
 		if !ok {
 			t.Fatalf("%s: not whole", name)
 		}

@@ -48,6 +48,11 @@ func BenchmarkDecide(b *testing.B) {
 	for _, name := range opNames {
 		b.Run(string(name), decide(pick(func(one Case) bool { return one.Request.Action.Op == string(name) })))
 	}
+	benchmarkBare(b)
+}
+
+// benchmarkBare measures what the decisions are compared with.
+func benchmarkBare(b *testing.B) {
 	b.Run("bare-ed25519-zip215", func(b *testing.B) {
 		public, private, err := voi.GenerateKey(nil)
 		if err != nil {

@@ -98,7 +98,8 @@ func referenceEntities(r *Request) types.EntityMap {
 
 func referenceRequest(r *Request, approvals uint32) cedar.Request {
 	o, _ := opOf(r.Action.Op)
-	context := types.RecordMap{"approvalCount": types.Long(approvals), "params": record(types.RecordMap{}, r, paramsAttributes[o])}
+	context := types.RecordMap{"approvalCount": types.Long(approvals), "params": record(types.RecordMap{},
+		r, paramsAttributes[o])}
 	for _, a := range contextAttributes {
 		context[a.name] = a.value(r)
 	}
@@ -119,12 +120,14 @@ func drawPolicy(t *rapid.T, id int) string {
 		` in MPRD::Action::"HighImpact"`, ` in [MPRD::Action::"`+op+`", MPRD::Action::"Scale"]`,
 		` in [MPRD::Action::"HighImpact", MPRD::Action::"Route"]`), false
 	onOne = strings.HasSuffix(action, `MPRD::Action::"`+op+`"`)
-	resource := pick("resource", "", "", "", ` == MPRD::Target::"t1"`, ` in MPRD::Fleet::"f"`, ` is MPRD::Target`,
+	resource := pick("resource", "", "", "", ` == MPRD::Target::"t1"`, ` in MPRD::Fleet::"f"`,
+		` is MPRD::Target`,
 		` in MPRD::Target::"t2"`, ` is MPRD::Target in MPRD::Fleet::"g"`)
 	atoms := []string{
 		`true`, `principal.stake > 3`, `principal.suspended`, `principal in MPRD::Role::"b"`,
 		`principal.class == "agent"`, `resource.critical`, `resource.replicas + 9223372036854775806 > 3`,
-		`context.height < 4`, `context.time > 100`, `resource in MPRD::Fleet::"f"`, `action in MPRD::Action::"HighImpact"`,
+		`context.height < 4`, `context.time > 100`, `resource in MPRD::Fleet::"f"`,
+		`action in MPRD::Action::"HighImpact"`,
 		`resource.hasTag("x") && resource.getTag("x") == "1"`, `context.valueAtRisk * 9000000000000000000 < 0`,
 		`(if principal.suspended then resource.tier else resource.region) == "eu"`,
 		`{a: principal.reputation, b: resource.tier} == {a: 3, b: "prod"}`,
@@ -193,7 +196,8 @@ func drawRequest(t *rapid.T) *Request {
 			Credential: text("credential", "tls-1", "x"), Version: text("version", "", "v"),
 		},
 		Resource: &Resource{
-			Id: text("target", "t1", "t2", "o1"), Fleet: text("fleet", "", "f", "g"), Tier: text("tier", "prod", "dev"),
+			Id: text("target", "t1", "t2", "o1"), Fleet: text("fleet", "", "f", "g"), Tier: text("tier",
+				"prod", "dev"),
 			Region: text("region", "eu", "us"), Critical: rapid.Bool().Draw(t, "critical"),
 			Replicas: few.Draw(t, "present"), Burst: few.Draw(t, "present burst"), Backends: weights.Draw(t, "old"),
 		},

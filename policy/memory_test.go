@@ -12,10 +12,12 @@ import (
 
 // readsAll is a bundle that reads everything there is to read of principal and resource.
 const readsAll = `@id("reads") permit (principal, action, resource) when {
-  principal.class == "human" && principal.entity == "e" && principal.stake == 1 && principal.reputation == 2 &&
+  principal.class == "human" && principal.entity == "e" && principal.stake == 1 &&
+  principal.reputation == 2 &&
   principal.suspended && principal in MPRD::Role::"r" && principal == MPRD::Operator::"o" &&
-  resource == MPRD::Target::"t" && resource in MPRD::Fleet::"f" && resource.tier == "p" && resource.region == "u" &&
-  resource.critical && resource.generation == 1 && resource.replicas == 2 && resource.requestsPerSecond == 3 &&
+  resource == MPRD::Target::"t" && resource in MPRD::Fleet::"f" && resource.tier == "p" &&
+  resource.region == "u" && resource.critical && resource.generation == 1 && resource.replicas == 2 &&
+  resource.requestsPerSecond == 3 &&
   resource.burst == 4 && resource.paused && resource.backends == 1 && resource.hasTag("l") &&
   resource.getTag("l") == "v" };`
 
@@ -26,7 +28,8 @@ func allRead() *Request {
 	}
 	r.Resource = &Resource{
 		Id: "t", Fleet: "f", Tier: "p", Region: "u", Critical: true, Labels: []*Label{{Name: "l", Value: "v"}},
-		Generation: 1, Replicas: 2, RequestsPerSecond: 3, Burst: 4, Paused: true, Backends: []*Weight{{Name: "b", Bps: 1}},
+		Generation: 1, Replicas: 2, RequestsPerSecond: 3, Burst: 4, Paused: true,
+		Backends: []*Weight{{Name: "b", Bps: 1}},
 	}
 	return r
 }
@@ -58,7 +61,8 @@ func TestMemoryTellsEveryFieldApart(t *testing.T) {
 
 func TestMemoryKeysHaveNoTwoReadings(t *testing.T) {
 	c := mustCompile(t, `@id("w") permit (principal, action, resource) when {
-	  principal.class like "ab" && principal.entity == "c" && principal in MPRD::Role::"xy" && resource.hasTag("a") };`)
+	  principal.class like "ab" && principal.entity == "c" &&
+	  principal in MPRD::Role::"xy" && resource.hasTag("a") };`)
 	decide := func(class, entity string, roles []string, labels ...*Label) Decision {
 		r := scaleRequest()
 		r.Principal.Class, r.Principal.Entity, r.Principal.Roles, r.Resource.Labels = class, entity, roles, labels
@@ -67,7 +71,8 @@ func TestMemoryKeysHaveNoTwoReadings(t *testing.T) {
 	a := &Label{Name: "a", Value: "b"}
 	for i, got := range []Decision{
 		decide("a", "bc", []string{"xy"}, a), decide("ab", "c", []string{"x", "y"}, a),
-		decide("ab", "c", []string{"xy"}, &Label{Name: "ab"}), decide("ab", "c", []string{"xy"}, &Label{Value: "ab"}),
+		decide("ab", "c", []string{"xy"}, &Label{Name: "ab"}), decide("ab", "c", []string{"xy"},
+			&Label{Value: "ab"}),
 		decide("abc", "", []string{"xy"}, a),
 	} {
 		if got != deny {
@@ -104,7 +109,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	if len(principalAttributes) > attributesMax || len(resourceAttributes) > attributesMax {
 		t.Error("attributesMax is too small")
 	}
-	for _, a := range append(principalAttributes[:len(principalAttributes):len(principalAttributes)], resourceAttributes...) {
+	for _, a := range append(principalAttributes[:len(principalAttributes):len(principalAttributes)],
+		resourceAttributes...) {
 		switch v := a.value(allRead()).(type) {
 		case types.Long, types.String, types.Boolean:
 		default:

@@ -20,14 +20,17 @@ func TestPrescanLimits(t *testing.T) {
 		"not":         {n("!", d) + "true", n("!", d+1) + "true", RuleDepth},
 		"minus":       {n("-", d) + "1 == 1", n("-", d+1) + "1 == 1", RuleDepth},
 		"signs mixed": {n("!-", d/2) + "true", n("!-", d/2+1) + "true", RuleDepth},
-		"if":          {n("if true then true else ", d) + "true", n("if true then true else ", d+1) + "true", RuleDepth},
-		"if in if":    {n("if ", d) + "true" + n(" then true else true", d), n("if ", d+1) + "true", RuleDepth},
-		"all mixed":   {n("!([", d/3) + "1" + n("])", d/3), n("!([", d/3+1) + "1" + n("])", d/3+1), RuleDepth},
-		"calls":       {n("a.f(", 8) + "1" + n(")", 8), n("a.f(", d+1) + "1" + n(")", d+1), RuleDepth},
-		"dots":        {"context" + n(".a", ChainMax), "context" + n(".a", ChainMax+1), RuleChain},
-		"indexes":     {"context" + n(`["a"]`, ChainMax), "context" + n(`["a"]`, ChainMax+1), RuleChain},
-		"dots mixed":  {"context" + n(`.a["b"]`, ChainMax/2), "context" + n(`["b"].a`, ChainMax/2) + ".a", RuleChain},
-		"dots apart":  {"context" + n(" /* . */ .\n a", ChainMax), "context" + n(" . // .\n a", ChainMax+1), RuleChain},
+		"if": {n("if true then true else ", d) + "true", n("if true then true else ",
+			d+1) + "true", RuleDepth},
+		"if in if":  {n("if ", d) + "true" + n(" then true else true", d), n("if ", d+1) + "true", RuleDepth},
+		"all mixed": {n("!([", d/3) + "1" + n("])", d/3), n("!([", d/3+1) + "1" + n("])", d/3+1), RuleDepth},
+		"calls":     {n("a.f(", 8) + "1" + n(")", 8), n("a.f(", d+1) + "1" + n(")", d+1), RuleDepth},
+		"dots":      {"context" + n(".a", ChainMax), "context" + n(".a", ChainMax+1), RuleChain},
+		"indexes":   {"context" + n(`["a"]`, ChainMax), "context" + n(`["a"]`, ChainMax+1), RuleChain},
+		"dots mixed": {"context" + n(`.a["b"]`, ChainMax/2), "context" + n(`["b"].a`, ChainMax/2) + ".a",
+			RuleChain},
+		"dots apart": {"context" + n(" /* . */ .\n a", ChainMax), "context" + n(" . // .\n a",
+			ChainMax+1), RuleChain},
 		"methods":     {"context" + n(".f()", ChainMax), "context" + n(".f()", ChainMax+1), RuleChain},
 		"has":         {"context has a" + n(".a", ChainMax), "context has a" + n(".a", ChainMax+1), RuleChain},
 		"path":        {"A" + n("::A", ChainMax-1) + `::"x" == 1`, "A" + n("::A", ChainMax) + `::"x"`, RuleChain},
@@ -36,9 +39,11 @@ func TestPrescanLimits(t *testing.T) {
 		"and":         {"true" + n(" && true", 500), "true" + n(" && true", 510), RuleTokens},
 		"plus":        {"1" + n("+1", 500) + " == 1", "1" + n("+1", 510), RuleTokens},
 		"set":         {"[1" + n(",1", 490) + "] == 1", "[1" + n(",1", 510) + "]", RuleTokens},
-		"likes":       {`"a" like "a"` + n(` && "a" like "a"`, 249), `"a" like "a"` + n(` && "a" like "a"`, 256), RuleTokens},
-		"has in all":  {ask(HasMax, `principal has a%d`), ask(HasMax+1, `principal has a%d`), RuleHas},
-		"has paths":   {ask(HasMax/4, `principal has a%d.b.c.d`), ask(HasMax/4, `principal has a%d.b.c.d.e`), RuleHas},
+		"likes": {`"a" like "a"` + n(` && "a" like "a"`, 249),
+			`"a" like "a"` + n(` && "a" like "a"`, 256), RuleTokens},
+		"has in all": {ask(HasMax, `principal has a%d`), ask(HasMax+1, `principal has a%d`), RuleHas},
+		"has paths": {ask(HasMax/4, `principal has a%d.b.c.d`), ask(HasMax/4,
+			`principal has a%d.b.c.d.e`), RuleHas},
 		"has strings": {ask(HasMax, `principal has "a%d"`), ask(HasMax+1, `principal has "a%d"`), RuleHas},
 		"has tags":    {ask(HasMax, `resource.hasTag("a%d")`), ask(HasMax+1, `resource.hasTag("a%d")`), RuleHas},
 	} {
@@ -232,8 +237,10 @@ func sameTokens(a, b []byte) bool {
 
 // FuzzBundle: no bytes of manifest, schema or tests bring Compile, Tests or RunTests down.
 func FuzzBundle(f *testing.F) {
-	f.Add([]byte(manifestText), Schema(), []byte(`[{"name": "a", "request": {}, "expect": "deny", "errors": 1}]`))
-	f.Add([]byte(strings.Repeat("[", 9000)), []byte(strings.Repeat("Set<", 9000)), []byte(strings.Repeat(`{"a":`, 9000)))
+	f.Add([]byte(manifestText), Schema(),
+		[]byte(`[{"name": "a", "request": {}, "expect": "deny", "errors": 1}]`))
+	f.Add([]byte(strings.Repeat("[", 9000)), []byte(strings.Repeat("Set<", 9000)),
+		[]byte(strings.Repeat(`{"a":`, 9000)))
 	f.Add([]byte(`{"format": 1e400}`), []byte("entity A;"), []byte(`[null]`))
 	f.Fuzz(func(t *testing.T, manifest, schema, tests []byte) {
 		b, err := NewBundle(map[string][]byte{

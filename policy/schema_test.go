@@ -35,10 +35,12 @@ func TestSchemaAndAttributesAreTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := keysOf(t, s.Entities[typeOperator].Shape), namesOf(principalAttributes); !slices.Equal(got, want) {
+	if got, want := keysOf(t, s.Entities[typeOperator].Shape),
+		namesOf(principalAttributes); !slices.Equal(got, want) {
 		t.Errorf("Operator: schema %v, engine %v", got, want)
 	}
-	if got, want := keysOf(t, s.Entities[typeTarget].Shape), namesOf(resourceAttributes); !slices.Equal(got, want) {
+	if got, want := keysOf(t, s.Entities[typeTarget].Shape),
+		namesOf(resourceAttributes); !slices.Equal(got, want) {
 		t.Errorf("Target: schema %v, engine %v", got, want)
 	}
 	if len(s.Entities) != 4 || len(s.Enums) != 0 || len(s.Actions) != int(opCount)+1 {
@@ -50,7 +52,8 @@ func TestSchemaAndAttributesAreTheSame(t *testing.T) {
 			t.Fatalf("no action %s", opNames[o])
 		}
 		context := action.AppliesTo.Context
-		if got, want := keysOf(t, context), namesOf(contextAttributes, "params", approvalCount); !slices.Equal(got, want) {
+		if got, want := keysOf(t, context), namesOf(contextAttributes, "params",
+			approvalCount); !slices.Equal(got, want) {
 			t.Errorf("%s: schema %v, engine %v", opNames[o], got, want)
 		}
 		params, _ := context["params"].Type.(resolved.RecordType)

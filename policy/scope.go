@@ -95,7 +95,8 @@ func (s *scope) matches(in *input) bool {
 		matchesNode(s.resource, in.resource.UID, typeFleet, in.inFleet)
 }
 
-func matchesNode(n ast.IsScopeNode, self cedar.EntityUID, parent types.EntityType, has func(types.String) bool) bool {
+func matchesNode(n ast.IsScopeNode, self cedar.EntityUID, parent types.EntityType,
+	has func(types.String) bool) bool {
 	within := func(uid types.EntityUID) bool {
 		return uid == self || uid.Type == parent && has(uid.ID)
 	}

@@ -8,7 +8,8 @@ import (
 
 func TestFormatLaysOutAndKeepsComments(t *testing.T) {
 	const src = "// who may\n@id( \"a\" )permit(principal in MPRD::Role :: \"x\",action,resource)\n" +
-		"when{context . height>=- 3   &&\n!( resource.critical )}   // so\n\n\n\nunless {\n[ 1,2 ] .contains( 1 ) };\t\n/* end\n   of it */"
+		"when{context . height>=- 3   &&\n!( resource.critical )}   // so\n\n\n\nunless {\n" +
+		"[ 1,2 ] .contains( 1 ) };\t\n/* end\n   of it */"
 	const want = "// who may\n@id(\"a\") permit (principal in MPRD::Role::\"x\", action, resource)\n" +
 		"when { context.height >= -3 &&\n  !(resource.critical) } // so\n\nunless {\n  [1, 2].contains(1) };\n" +
 		"/* end\n   of it */\n"
@@ -34,13 +35,17 @@ func TestExampleBundleIsFormatted(t *testing.T) {
 }
 
 func TestExplainTellsOfEveryPolicy(t *testing.T) {
+	const (
+		forbid = `forbid (principal, action, resource) `
+		fails  = `{ resource.replicas * 9223372036854775807 > 0 }`
+	)
 	c := mustCompile(t, `@id("a-yes") @doc("all may") permit (principal, action, resource);
-@id("b-guard") @k("3") forbid (principal, action, resource) when { resource.critical } unless { context.approvalCount >= 3 };
+@id("b-guard") @k("3") `+forbid+`when { resource.critical } unless { context.approvalCount >= 3 };
 @id("c-action") forbid (principal, action == MPRD::Action::"Pause", resource);
 @id("d-scope") forbid (principal in MPRD::Role::"nobody", action, resource);
-@id("e-condition") forbid (principal, action, resource) when { context.height < 3 } when { principal.stake > 0 };
-@id("f-error") forbid (principal, action, resource) when { resource.critical } when { resource.replicas * 9223372036854775807 > 0 };
-@id("g-not-reached") forbid (principal, action, resource) when { false } when { resource.replicas * 9223372036854775807 > 0 };`)
+@id("e-condition") `+forbid+`when { context.height < 3 } when { principal.stake > 0 };
+@id("f-error") `+forbid+`when { resource.critical } when `+fails+`;
+@id("g-not-reached") `+forbid+`when { false } when `+fails+`;`)
 	x, err := Explain(c, scaleRequest())
 	if err != nil {
 		t.Fatal(err)

@@ -55,21 +55,27 @@ func TestVerdicts(t *testing.T) {
 		required, errors uint32
 		by               []string
 	}{
-		"permitted":                     {permitAll, allow, 0, 0, []string{"all"}},
-		"permitted twice, ids sorted":   {`@id("b") permit ` + scale + `;` + permitAll, allow, 0, 0, []string{"all", "b"}},
-		"nothing permits":               {`@id("p") permit (principal, action, resource) when { false };`, deny, 0, 0, nil},
-		"forbidden":                     {permitAll + never, deny, 0, 0, []string{"never"}},
-		"a forbid that fails denies":    {permitAll + failing, deny, 0, 1, []string{"failing"}},
-		"a permit that fails denies":    {permitAll + failure, deny, 0, 1, []string{"failure"}},
-		"a failure beside a denial":     {permitAll + never + failing, deny, 0, 1, []string{"failing", "never"}},
-		"a failure beside a guard":      {permitAll + g("g", "3", "") + failing, deny, 0, 1, []string{"failing", "g"}},
-		"a guard waits":                 {permitAll + g("g", "3", ""), pending, 3, 0, []string{"g"}},
-		"the largest of two guards":     {permitAll + g("a", "5", "") + g("b", "2", ""), pending, 5, 0, []string{"a", "b"}},
-		"a guard that does not hold":    {permitAll + g("g", "3", `when { !resource.critical }`), allow, 0, 0, []string{"all"}},
+		"permitted": {permitAll, allow, 0, 0, []string{"all"}},
+		"permitted twice, ids sorted": {`@id("b") permit ` + scale + `;` + permitAll, allow, 0, 0,
+			[]string{"all", "b"}},
+		"nothing permits": {`@id("p") permit (principal, action, resource) when { false };`,
+			deny, 0, 0, nil},
+		"forbidden":                  {permitAll + never, deny, 0, 0, []string{"never"}},
+		"a forbid that fails denies": {permitAll + failing, deny, 0, 1, []string{"failing"}},
+		"a permit that fails denies": {permitAll + failure, deny, 0, 1, []string{"failure"}},
+		"a failure beside a denial":  {permitAll + never + failing, deny, 0, 1, []string{"failing", "never"}},
+		"a failure beside a guard": {permitAll + g("g", "3", "") + failing, deny, 0, 1,
+			[]string{"failing", "g"}},
+		"a guard waits": {permitAll + g("g", "3", ""), pending, 3, 0, []string{"g"}},
+		"the largest of two guards": {permitAll + g("a", "5", "") + g("b", "2", ""), pending, 5, 0,
+			[]string{"a", "b"}},
+		"a guard that does not hold": {permitAll + g("g", "3", `when { !resource.critical }`), allow,
+			0, 0, []string{"all"}},
 		"a guard beside a plain denial": {permitAll + g("a", "3", "") + never, deny, 0, 0, []string{"a", "never"}},
 		"a plain denial before a guard": {permitAll + never + g("z", "3", ""), deny, 0, 0, []string{"never", "z"}},
 		"a guard where nothing permits": {g("g", "3", ""), deny, 0, 0, nil},
-		"a guard hides no failure":      {permitAll + g("g", "3", `when`+strings.TrimSuffix(overflow, ";")), deny, 0, 1, []string{"g"}},
+		"a guard hides no failure": {permitAll + g("g", "3", `when`+strings.TrimSuffix(overflow,
+			";")), deny, 0, 1, []string{"g"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			compiled := mustCompile(t, c.policies)
@@ -165,16 +171,18 @@ func TestAttributesHaveTheirValues(t *testing.T) {
 			`context.params.movedBps == 5500`, `context.params.maxShiftBps == 5000`,
 			`context.params.names == ["a", "c", "d"]`, `!(action in MPRD::Action::"HighImpact")`,
 		},
-		"Throttle": {`context.params.requestsPerSecond == 41`, `context.params == {requestsPerSecond: 41, burst: 42}`},
-		"Pause":    {`context.params.paused`, `action in MPRD::Action::"HighImpact"`},
-		"Scale":    {`context.params.replicas == 3`, `context.params.step == 1`},
+		"Throttle": {`context.params.requestsPerSecond == 41`,
+			`context.params == {requestsPerSecond: 41, burst: 42}`},
+		"Pause": {`context.params.paused`, `action in MPRD::Action::"HighImpact"`},
+		"Scale": {`context.params.replicas == 3`, `context.params.step == 1`},
 		"Rotate": {
 			`context.params.credential == "tls-x" && context.params.version == "v2" && context.params.digest == "ab"`,
 			`action in [MPRD::Action::"HighImpact"]`,
 		},
 	} {
 		for _, e := range expressions {
-			c := mustCompile(t, `@id("w") permit (principal, action == MPRD::Action::"`+op+`", resource) when { `+e+` };`)
+			c := mustCompile(t,
+				`@id("w") permit (principal, action == MPRD::Action::"`+op+`", resource) when { `+e+` };`)
 			if v := c.Decide(request(op)); v.Decision != allow {
 				t.Errorf("%s: %s does not hold", op, e)
 			}
@@ -186,7 +194,8 @@ func TestAmountsAboveTheLargestLongAreThatLong(t *testing.T) {
 	r := scaleRequest()
 	r.Context.ValueAtRisk, r.Principal.Stake = math.MaxUint64, math.MaxInt64+1
 	r.Action.Replicas = math.MaxUint64
-	c := mustCompile(t, onScale(`context.valueAtRisk == 9223372036854775807 && principal.stake == context.valueAtRisk
+	c := mustCompile(t,
+		onScale(`context.valueAtRisk == 9223372036854775807 && principal.stake == context.valueAtRisk
 	  && context.params.step == context.valueAtRisk && context.params.replicas == context.valueAtRisk`))
 	wantVerdict(t, c.Decide(r), allow, 0, 0, "w")
 

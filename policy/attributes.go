@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/cedar-policy/cedar-go/types"
 )
 
@@ -95,22 +98,13 @@ func largest(list []*Weight) uint64 {
 	return most
 }
 
-func weightOf(list []*Weight, name string) uint64 {
-	for _, w := range list {
-		if w.GetName() == name {
-			return w.GetBps()
-		}
-	}
-	return 0
-}
-
 func newBackends(r *Request) uint64 {
 	n := uint64(0)
-	for _, w := range r.Action.Backends {
-		if w.GetBps() > 0 && weightOf(r.Resource.Backends, w.GetName()) == 0 {
+	eachBackend(r, func(before, after uint64) {
+		if before == 0 && after > 0 {
 			n++
 		}
-	}
+	})
 	return n
 }
 
@@ -118,31 +112,45 @@ func newBackends(r *Request) uint64 {
 // whichever is more (they differ when there were no weights before), and the largest change of one backend.
 func shift(r *Request) (moved, most uint64) {
 	won, lost := uint64(0), uint64(0)
-	for _, w := range r.Action.Backends {
-		before := weightOf(r.Resource.Backends, w.GetName())
-		most = max(most, distance(before, w.GetBps()))
-		if w.GetBps() > before {
-			won = addCapped(won, w.GetBps()-before)
+	eachBackend(r, func(before, after uint64) {
+		most = max(most, distance(before, after))
+		if after > before {
+			won = addCapped(won, after-before)
 		} else {
-			lost = addCapped(lost, before-w.GetBps())
+			lost = addCapped(lost, before-after)
 		}
-	}
-	for _, w := range r.Resource.Backends {
-		if !named(r.Action.Backends, w.GetName()) {
-			most = max(most, w.GetBps())
-			lost = addCapped(lost, w.GetBps())
-		}
-	}
+	})
 	return max(won, lost), most
 }
 
-func named(list []*Weight, name string) bool {
-	for _, w := range list {
-		if w.GetName() == name {
-			return true
+// eachBackend visits each name of the present and the wanted weights once, in order.
+func eachBackend(r *Request, visit func(before, after uint64)) {
+	old, now := byName(r.Resource.Backends), byName(r.Action.Backends)
+	for len(old) > 0 || len(now) > 0 {
+		switch {
+		case len(old) == 0 || len(now) > 0 && now[0].GetName() < old[0].GetName():
+			visit(0, now[0].GetBps())
+			now = now[1:]
+		case len(now) == 0 || old[0].GetName() < now[0].GetName():
+			visit(old[0].GetBps(), 0)
+			old = old[1:]
+		default:
+			visit(old[0].GetBps(), now[0].GetBps())
+			old, now = old[1:], now[1:]
 		}
 	}
-	return false
+}
+
+// byName gives the weights sorted by name, of equal names the first alone. The chain's are so already.
+func byName(list []*Weight) []*Weight {
+	for i := 1; i < len(list); i++ {
+		if list[i-1].GetName() >= list[i].GetName() {
+			sorted := slices.Clone(list)
+			slices.SortStableFunc(sorted, func(a, b *Weight) int { return strings.Compare(a.GetName(), b.GetName()) })
+			return slices.CompactFunc(sorted, func(a, b *Weight) bool { return a.GetName() == b.GetName() })
+		}
+	}
+	return list
 }
 
 // addCapped stops at the largest number instead of starting again at 0.

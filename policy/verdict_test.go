@@ -222,3 +222,35 @@ func TestDaysOfTheWeekStartOnMonday(t *testing.T) {
 		}
 	}
 }
+
+func TestShiftsOfWeight(t *testing.T) {
+	list := func(pairs ...any) []*Weight {
+		var out []*Weight
+		for i := 0; i < len(pairs); i += 2 {
+			out = append(out, &Weight{Name: pairs[i].(string), Bps: uint64(pairs[i+1].(int))})
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		before, after    []*Weight
+		moved, most, new uint64
+	}{
+		"nothing at all":     {nil, nil, 0, 0, 0},
+		"first weights":      {nil, list("a", 6000, "b", 4000), 10000, 6000, 2},
+		"none any more":      {list("a", 6000, "b", 4000), nil, 10000, 6000, 0},
+		"the same":           {list("a", 6000, "b", 4000), list("a", 6000, "b", 4000), 0, 0, 0},
+		"from one to other":  {list("a", 6000, "b", 4000), list("a", 5500, "b", 4500), 500, 500, 0},
+		"one for another":    {list("a", 10000), list("b", 10000), 10000, 10000, 1},
+		"one to many":        {list("b", 10000), list("a", 100, "b", 9700, "c", 200), 300, 300, 2},
+		"woken up":           {list("a", 10000, "b", 0), list("a", 9000, "b", 1000), 1000, 1000, 1},
+		"named at zero":      {list("a", 10000), list("a", 10000, "b", 0), 0, 0, 0},
+		"not sorted":         {list("b", 4000, "a", 6000), list("c", 1000, "a", 5000, "b", 4000), 1000, 1000, 1},
+		"twice: first alone": {list("a", 3, "a", 9), list("a", 5, "a", 1), 2, 2, 0},
+	} {
+		r := &Request{Action: &Action{Backends: c.after}, Resource: &Resource{Backends: c.before}}
+		moved, most := shift(r)
+		if got := newBackends(r); moved != c.moved || most != c.most || got != c.new {
+			t.Errorf("%s: moved %d, most %d, new %d; want %d, %d, %d", name, moved, most, got, c.moved, c.most, c.new)
+		}
+	}
+}

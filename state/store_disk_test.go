@@ -139,7 +139,7 @@ func startChild(t *testing.T, dir string, env ...string) (*exec.Cmd, *bufio.Scan
 // TestKilledAtAnyMomentTheStoreKeepsWhatItAcknowledged kills a committing process with SIGKILL, again and
 // again in the same directory.
 func TestKilledAtAnyMomentTheStoreKeepsWhatItAcknowledged(t *testing.T) {
-	kills := 25
+	kills := 20
 	if testing.Short() {
 		kills = 5
 	}

@@ -372,6 +372,11 @@ func randomWrites(r *rand.Rand, n, space int) []KV {
 	for i := range list {
 		list[i] = KV{fmt.Appendf(nil, "k%08x", r.IntN(space)), fmt.Appendf(nil, "v%016x", r.Uint64())}
 	}
+	return sortKVs(list)
+}
+
+// sortKVs sorts list in place; of equal keys the first stays.
+func sortKVs(list []KV) []KV {
 	slices.SortFunc(list, func(a, b KV) int { return bytes.Compare(a.Key, b.Key) })
 	return slices.CompactFunc(list, func(a, b KV) bool { return bytes.Equal(a.Key, b.Key) })
 }

@@ -1,0 +1,92 @@
+// Package account holds the rules of accounts: transfers, key rotation, and the registration of operators.
+// Class, entity and roles are no business of these rules: they come from genesis and, later, from governance
+// alone, so that nobody declares himself human. Rules: protocol.md section 2.
+package account
+
+import (
+	"fmt"
+	"strconv"
+
+	"mprd/state"
+	"mprd/tx"
+)
+
+// What observers are told.
+const (
+	EventTransfer   = "transfer"
+	EventKeyRotated = "key_rotated"
+	EventRegistered = "operator_registered"
+)
+
+// reputationStart is a new operator's, in ppm, until the stake module scores it.
+const reputationStart = 1_000_000
+
+// Transfer moves tokens. A new recipient becomes an agent without entity or roles, whose key is bound when it
+// first signs.
+func Transfer(c *state.Context, m *tx.Transfer) error {
+	from, to := c.Tx.Signer(), tx.AddressFrom(m.To)
+	if from == to {
+		return fmt.Errorf("%w: %s", tx.CodeToSelf, from)
+	}
+	sender := state.Accounts.Load(c.Overlay, from)
+	if sender.Balance < m.Amount {
+		return fmt.Errorf("%w: %d asked, %d there", tx.CodeFunds, m.Amount, sender.Balance)
+	}
+	recipient, ok := state.Accounts.Get(c.Overlay, to)
+	if !ok {
+		recipient = &state.Account{Class: state.Class_CLASS_AGENT}
+	}
+
+	sender.Balance -= m.Amount
+	recipient.Balance += m.Amount // bounded by the supply
+	state.Accounts.Set(c.Overlay, from, sender)
+	state.Accounts.Set(c.Overlay, to, recipient)
+	c.Emit(EventTransfer,
+		state.Attribute{Key: "from", Value: from.String()},
+		state.Attribute{Key: "to", Value: to.String()},
+		state.Attribute{Key: "amount", Value: strconv.FormatUint(m.Amount, 10)})
+	return nil
+}
+
+// RotateKey makes another key the signer's. Both keys signed; a key belongs to one account for ever.
+func RotateKey(c *state.Context, m *tx.RotateKey) error {
+	signer, next := c.Tx.Signer(), m.NewKey.PublicKey
+	if owner, taken := state.Keys.Get(c.Overlay, state.KeyIDOf(next)); taken {
+		return fmt.Errorf("%w: %s", tx.CodeKeyTaken, tx.AddressFrom(owner.Address))
+	}
+	if namesake := tx.AddressOf(next.Key); state.Accounts.Has(c.Overlay, namesake) {
+		return fmt.Errorf("%w: %s was funded and waits for this key", tx.CodeKeyTaken, namesake)
+	}
+
+	account := state.Accounts.Load(c.Overlay, signer)
+	retired := &state.KeyOwner{Address: signer[:], RetiredAtMs: c.ChainTimeMs}
+	state.Keys.Set(c.Overlay, state.KeyIDOf(account.PublicKey), retired)
+	state.Keys.Set(c.Overlay, state.KeyIDOf(next), &state.KeyOwner{Address: signer[:]})
+	account.PublicKey = next
+	state.Accounts.Set(c.Overlay, signer, account)
+	c.Emit(EventKeyRotated, state.Attribute{Key: "account", Value: signer.String()})
+	return nil
+}
+
+// RegisterOperator lets the signer request actions and, with executor groups, execute them.
+func RegisterOperator(c *state.Context, m *tx.RegisterOperator) error {
+	signer := c.Tx.Signer()
+	if state.Operators.Has(c.Overlay, signer) {
+		return fmt.Errorf("%w: %s", tx.CodeRegistered, signer)
+	}
+	if account := state.Accounts.Load(c.Overlay, signer); len(m.ExecutorGroups) > 0 && account.Entity == "" {
+		return fmt.Errorf("%w: %s", tx.CodeNoEntity, signer)
+	}
+	count := state.OperatorCountTable.Load(c.Overlay, state.One{})
+	if count.Units >= uint64(c.Params.OperatorsMax) {
+		return fmt.Errorf("%w: %d are registered", tx.CodeOperatorMax, count.Units)
+	}
+
+	count.Units++
+	state.OperatorCountTable.Set(c.Overlay, state.One{}, count)
+	state.Operators.Set(c.Overlay, signer, &state.Operator{
+		ExecutorGroups: m.ExecutorGroups, Reputation: reputationStart, RegisteredAtMs: c.ChainTimeMs,
+	})
+	c.Emit(EventRegistered, state.Attribute{Key: "account", Value: signer.String()})
+	return nil
+}

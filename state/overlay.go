@@ -1,0 +1,174 @@
+package state
+
+import (
+	"slices"
+	"strings"
+
+	"mprd/tx"
+)
+
+// Reader is committed state at one version. View implements it.
+type Reader interface {
+	Get(key []byte) ([]byte, error)
+	Iterate(start, end []byte, fn func(key, value []byte) (stop bool)) error
+}
+
+// Event is what an observer is told; no part of consensus.
+type Event struct {
+	Type       string
+	Attributes []Attribute
+}
+
+// Attribute is one fact of an event.
+type Attribute struct{ Key, Value string }
+
+// Overlay holds writes, consumed nonces and events over a parent overlay or, at the root, over committed
+// state. Keep moves all of it into the parent; an overlay that is dropped leaves no trace. One goroutine.
+type Overlay struct {
+	parent *Overlay
+	base   Reader               // of the root
+	used   NonceSet             // of the root: nonces in committed state
+	reads  map[string][]byte    // of the root: what base answered; nil = absent
+	writes map[string][]byte    // nil = deleted
+	nonces map[tx.Digest]uint64 // consumed here -> expires_at_ms
+	pruned []tx.Digest
+	events []Event
+}
+
+// NewOverlay is a root over committed state.
+func NewOverlay(base Reader, used NonceSet) *Overlay {
+	return &Overlay{base: base, used: used, reads: make(map[string][]byte)}
+}
+
+// Child is an overlay over o. While it is in use o is not written to.
+func (o *Overlay) Child() *Overlay { return &Overlay{parent: o} }
+
+// Keep moves everything into the parent; o is spent.
+func (o *Overlay) Keep() {
+	p := o.parent
+	for key, value := range o.writes { //mprd:sorted every key goes to its own place
+		p.put(key, value)
+	}
+	for digest, expiry := range o.nonces { //mprd:sorted every key goes to its own place
+		p.consume(digest, expiry)
+	}
+	p.pruned = append(p.pruned, o.pruned...)
+	p.events = append(p.events, o.events...)
+	*o = Overlay{}
+}
+
+// Emit records an event.
+func (o *Overlay) Emit(kind string, attributes ...Attribute) {
+	o.events = append(o.events, Event{kind, attributes})
+}
+
+// TakeEvents returns the events kept so far and forgets them.
+func (o *Overlay) TakeEvents() []Event {
+	events := o.events
+	o.events = nil
+	return events
+}
+
+// GetRaw and SetRaw reach what is no row of a table: the audit keys.
+func (o *Overlay) GetRaw(key []byte) []byte { return o.get(key) }
+
+// SetRaw writes value, which is not empty.
+func (o *Overlay) SetRaw(key, value []byte) { o.set(key, value) }
+
+// get returns the value, which the caller must not change, or nil.
+func (o *Overlay) get(key []byte) []byte {
+	for {
+		if value, ok := o.writes[string(key)]; ok {
+			return value
+		}
+		if o.parent == nil {
+			break
+		}
+		o = o.parent
+	}
+	if value, ok := o.reads[string(key)]; ok {
+		return value
+	}
+	value, err := o.base.Get(key)
+	if err != nil {
+		fault("read %x: %w", key, err)
+	}
+	o.reads[string(key)] = value
+	return value
+}
+
+func (o *Overlay) set(key, value []byte) { o.put(string(key), value) }
+
+func (o *Overlay) put(key string, value []byte) {
+	if o.writes == nil {
+		o.writes = make(map[string][]byte)
+	}
+	o.writes[key] = value
+}
+
+// iterate calls fn in key order for all rows in [start, end) as this overlay sees them.
+func (o *Overlay) iterate(start, end []byte, fn func(key, value []byte) bool) {
+	changed, root := o.changedIn(string(start), string(end))
+	going := true
+	emit := func(key string, value []byte) {
+		if value != nil {
+			going = fn([]byte(key), value)
+		}
+	}
+	err := root.base.Iterate(start, end, func(key, value []byte) bool {
+		for going && len(changed) > 0 && changed[0].key < string(key) {
+			emit(changed[0].key, changed[0].value)
+			changed = changed[1:]
+		}
+		if !going {
+			return true
+		}
+		if len(changed) > 0 && changed[0].key == string(key) {
+			value = changed[0].value
+			changed = changed[1:]
+		}
+		emit(string(key), value)
+		return !going
+	})
+	if err != nil {
+		fault("iterate %x: %w", start, err)
+	}
+	for ; going && len(changed) > 0; changed = changed[1:] {
+		emit(changed[0].key, changed[0].value)
+	}
+}
+
+type change struct {
+	key   string
+	value []byte
+}
+
+// changedIn lists the writes of o and its parents inside [start, end), sorted, the nearest winning.
+func (o *Overlay) changedIn(start, end string) (sorted []change, root *Overlay) {
+	seen := make(map[string]bool)
+	for layer := o; layer != nil; layer = layer.parent {
+		for key, value := range layer.writes { //mprd:sorted sorted below
+			if key >= start && key < end && !seen[key] {
+				seen[key] = true
+				sorted = append(sorted, change{key, value})
+			}
+		}
+		root = layer
+	}
+	slices.SortFunc(sorted, func(a, b change) int { return strings.Compare(a.key, b.key) })
+	return sorted, root
+}
+
+// Writes are the root's writes in key order, the nonces of the block among them as chunks: what Store.Stage
+// takes. The overlay is not changed.
+func (o *Overlay) Writes(height uint64) []KV {
+	for id, chunk := range o.chunks(height) { //mprd:sorted every key goes to its own place
+		NonceChunks.Set(o, id, chunk)
+	}
+	list := make([]KV, 0, len(o.writes))
+	for key, value := range o.writes { //mprd:sorted sorted below
+		list = append(list, KV{[]byte(key), value})
+	}
+	slices.SortFunc(list, func(a, b KV) int { return strings.Compare(string(a.Key), string(b.Key)) })
+	return list
+}

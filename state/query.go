@@ -1,0 +1,22 @@
+package state
+
+// The paths that a node answers (ABCI Query). Heights: 0 means the last height whose header exists, which is
+// one below the newest state, so that a proof can be checked at once.
+const (
+	PathTable       = "/table/"            // + name; data: the key without prefix -> value, with proof
+	PathPage        = "/page/"             // + name; data: PageRequest -> Page
+	PathAuditHead   = "/audit/head"        // -> 40 bytes, with proof
+	PathRecord      = "/audit/record"      // RecordRequest -> RecordProof
+	PathRecords     = "/audit/records"     // RecordsRequest -> Records
+	PathConsistency = "/audit/consistency" // ConsistencyRequest -> ConsistencyProof
+	PathLookup      = "/audit/lookup"      // LookupRequest -> Lookup
+	PathSimulate    = "/simulate"          // raw tx, signatures may be missing -> Simulation
+)
+
+// Limits of answers.
+const (
+	PageRowsMax    = 100
+	RecordsMax     = 256
+	RecordsBytes   = 1 << 20
+	ConsistencyMax = 1 << 40
+)

@@ -14,6 +14,10 @@ import (
 // Hash is a node of the tree.
 type Hash = [sha256.Size]byte
 
+// SizeMax bounds the leaves of a log (1.4e14), so that sizes fit a signed 64-bit integer and the number of a tile
+// has at most four groups of three digits.
+const SizeMax = 1 << 47
+
 // headBytes is the length of an encoded head.
 const headBytes = 8 + sha256.Size
 
@@ -35,12 +39,23 @@ func (h Head) Encode() []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, headBytes), h.Size), h.Root[:]...)
 }
 
-// DecodeHead reads Encode's bytes.
+// DecodeHead reads Encode's bytes. The empty log has one root only.
 func DecodeHead(raw []byte) (Head, error) {
 	if len(raw) != headBytes {
 		return Head{}, fmt.Errorf("%w: %d bytes, want %d", ErrHead, len(raw), headBytes)
 	}
-	return Head{Size: binary.BigEndian.Uint64(raw), Root: Hash(raw[8:])}, nil
+	h := Head{Size: binary.BigEndian.Uint64(raw), Root: Hash(raw[8:])}
+	return h, h.check()
+}
+
+func (h Head) check() error {
+	if h.Size > SizeMax {
+		return fmt.Errorf("%w: %d leaves, limit %d", ErrHead, h.Size, uint64(SizeMax))
+	}
+	if h.Size == 0 && h.Root != Hash(rfc6962.DefaultHasher.EmptyRoot()) {
+		return fmt.Errorf("%w: root %x of no leaves", ErrHead, h.Root)
+	}
+	return nil
 }
 
 // Frontier is the compact range of the whole log: the roots of its perfect subtrees, from the largest to the
@@ -61,6 +76,9 @@ func DecodeFrontier(raw []byte) (*Frontier, error) {
 		return nil, fmt.Errorf("%w: %d bytes", ErrFrontier, len(raw))
 	}
 	f := &Frontier{size: binary.BigEndian.Uint64(raw)}
+	if f.size > SizeMax {
+		return nil, fmt.Errorf("%w: %d leaves, limit %d", ErrFrontier, f.size, uint64(SizeMax))
+	}
 	raw = raw[8:]
 	if want := bits.OnesCount64(f.size) * sha256.Size; len(raw) != want {
 		return nil, fmt.Errorf("%w: %d bytes of hashes for %d leaves, want %d", ErrFrontier, len(raw), f.size, want)
@@ -89,13 +107,25 @@ func (f *Frontier) Clone() *Frontier {
 }
 
 // Append adds a leaf by its hash.
-func (f *Frontier) Append(leaf Hash) {
+func (f *Frontier) Append(leaf Hash) { f.grow(leaf, nil) }
+
+// grow is Append. completed, if given, sees the root of each perfect subtree that the leaf completes, from
+// level 0, the leaf itself, upwards.
+func (f *Frontier) grow(node Hash, completed func(level uint, node *Hash)) {
+	level := uint(0)
 	for n := f.size; n&1 == 1; n >>= 1 {
+		if completed != nil {
+			completed(level, &node)
+		}
 		last := len(f.hashes) - 1
-		leaf = nodeHash(&f.hashes[last], &leaf)
+		node = nodeHash(&f.hashes[last], &node)
 		f.hashes = f.hashes[:last]
+		level++
 	}
-	f.hashes = append(f.hashes, leaf)
+	if completed != nil {
+		completed(level, &node)
+	}
+	f.hashes = append(f.hashes, node)
 	f.size++
 	f.known = false
 }

@@ -19,8 +19,12 @@ var (
 	ErrLeaf = errors.New("not a leaf of the audit log")
 )
 
-// EncodeLeaf gives the record's leaf: the prefix and its deterministic encoding.
+// EncodeLeaf gives the record's leaf: the prefix and its deterministic encoding. It refuses what DecodeLeaf
+// would: ErrLeafTooLarge, and ErrLeaf for a record that lacks a shape that every record has.
 func EncodeLeaf(r *Record) ([]byte, error) {
+	if err := checkRecord(r); err != nil {
+		return nil, err
+	}
 	size := len(LeafPrefix) + r.Size()
 	if size > LeafBytesMax {
 		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrLeafTooLarge, size, LeafBytesMax)
@@ -45,7 +49,11 @@ func DecodeLeaf(leaf []byte) (*Record, error) {
 	if err := r.Unmarshal(leaf[len(LeafPrefix):]); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrLeaf, err)
 	}
-	if again, err := EncodeLeaf(r); err != nil || !bytes.Equal(leaf, again) {
+	again, err := EncodeLeaf(r)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(leaf, again) {
 		return nil, fmt.Errorf("%w: not its one encoding", ErrLeaf)
 	}
 	return r, nil

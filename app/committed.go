@@ -1,0 +1,70 @@
+package app
+
+import (
+	"mprd/state"
+	"mprd/tx"
+)
+
+// Committed is the machine on one committed state: what CheckTx, rechecks and simulations are judged by. It is
+// made once a commit and serves any number of goroutines.
+type Committed struct {
+	machine *Machine
+	base    state.Reader
+	used    state.NonceSet
+	params  *state.Params
+	clock   *state.Clock
+}
+
+// At is the machine on the committed state of base.
+func (m *Machine) At(base state.Reader, used state.NonceSet) *Committed {
+	o := state.NewOverlay(base, used)
+	return &Committed{
+		machine: m, base: base, used: used,
+		params: state.ParamsTable.Load(o, state.One{}), clock: state.ClockTable.Load(o, state.One{}),
+	}
+}
+
+// Admission is what CheckTx and rechecks need to know of a tx that passed.
+type Admission struct {
+	Signer  tx.Address
+	Nonce   tx.Digest // state.NonceDigest
+	Fee     uint64
+	Balance uint64 // before the fee
+}
+
+// Check is admission alone. t has passed the stateless check.
+func (c *Committed) Check(t *tx.Transaction) (Admission, error) {
+	context := state.Context{
+		Overlay: state.NewOverlay(c.base, c.used), Params: c.params, Tx: t,
+		Height: c.clock.Height, TimeMs: c.clock.TimeMs, ChainTimeMs: c.clock.ChainTimeMs,
+	}
+	if err := admit(&context); err != nil {
+		return Admission{}, err
+	}
+	signer := t.Signer()
+	return Admission{
+		Signer: signer, Nonce: state.NonceDigest(signer, t.Body.Token.Nonce), Fee: fee(&context),
+		Balance: state.Accounts.Load(context.Overlay, signer).Balance,
+	}, nil
+}
+
+// Simulate delivers raw on a throw-away overlay. Signatures are taken for granted, so that a client can ask
+// before anything is signed; everything else is as in a block.
+func (c *Committed) Simulate(raw []byte) *state.Simulation {
+	chainID := c.machine.chainID
+	granting := &Machine{chainID: chainID, policies: c.machine.policies}
+	granting.source = func(raw []byte) (*tx.Transaction, error) {
+		t, err := tx.Decode(raw)
+		if err != nil {
+			return nil, err
+		}
+		return t, t.CheckShape(chainID)
+	}
+	b := granting.open(c.base, c.used, Header{Height: c.clock.Height, TimeMs: c.clock.TimeMs})
+	b.context.ChainTimeMs = c.clock.ChainTimeMs
+	r := b.Deliver(raw)
+	return &state.Simulation{
+		Codespace: r.Codespace, Code: r.Code, Log: r.Log, Result: r.Data, GasUsed: r.GasUsed, Fee: r.Fee,
+		Record: r.Record,
+	}
+}

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"fmt"
+
+	"mprd/account"
+	"mprd/action"
+	"mprd/state"
+	"mprd/tx"
+)
+
+// rule applies one message on its tx's overlay.
+type rule struct {
+	kind  tx.Kind
+	apply func(*state.Context) error
+}
+
+// rules: one for each kind, by number. A test proves that no kind is without.
+var rules = []rule{
+	on(tx.KindRequestAction, (*tx.Body).GetRequestAction, action.Request),
+	on(tx.KindApproveAction, (*tx.Body).GetApproveAction, action.Approve),
+	on(tx.KindCancelAction, (*tx.Body).GetCancelAction, action.Cancel),
+	on(tx.KindTransfer, (*tx.Body).GetTransfer, account.Transfer),
+	on(tx.KindRotateKey, (*tx.Body).GetRotateKey, account.RotateKey),
+	on(tx.KindRegisterOperator, (*tx.Body).GetRegisterOperator, account.RegisterOperator),
+}
+
+func on[M any](kind tx.Kind, message func(*tx.Body) M, apply func(*state.Context, M) error) rule {
+	return rule{kind, func(c *state.Context) error { return apply(c, message(c.Tx.Body)) }}
+}
+
+func ruleOf(kind tx.Kind) rule {
+	for _, r := range rules {
+		if r.kind == kind {
+			return r
+		}
+	}
+	panic(fmt.Sprintf("kind %d has no rule", kind)) // TestEveryKindHasARule
+}

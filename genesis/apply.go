@@ -1,0 +1,69 @@
+package genesis
+
+import (
+	"slices"
+
+	"mprd/state"
+	"mprd/tx"
+)
+
+// Apply writes a valid document as the state at height 0. T and C begin at genesisTimeMs.
+func (d *Document) Apply(o *state.Overlay, genesisTimeMs uint64) error {
+	if err := d.Validate(); err != nil {
+		return err
+	}
+	bundle, err := d.bundle()
+	if err != nil {
+		return err
+	}
+
+	state.ParamsTable.Set(o, state.One{}, d.params())
+	state.ClockTable.Set(o, state.One{}, &state.Clock{TimeMs: genesisTimeMs, ChainTimeMs: genesisTimeMs})
+	d.applyAccounts(o)
+	for _, op := range d.Operators {
+		state.Operators.Set(o, op.Address, &state.Operator{
+			ExecutorGroups: sorted(op.ExecutorGroups), Stake: op.Stake, Reputation: op.Reputation,
+			RegisteredAtMs: genesisTimeMs,
+		})
+	}
+	state.OperatorCountTable.Set(o, state.One{}, &state.Amount{Units: uint64(len(d.Operators))})
+	state.Committees.Set(o, state.CommitteeApprovers, d.Committees.Approvers.row())
+	state.Committees.Set(o, state.CommitteeGovernors, d.Committees.Governors.row())
+	state.Committees.Set(o, state.CommitteeGuardians, d.Committees.Guardians.row())
+	for i := range d.Targets {
+		state.Targets.Set(o, d.Targets[i].ID, d.Targets[i].row())
+	}
+	hash := tx.Digest(bundle.Hash())
+	row := &state.Bundle{}
+	for _, f := range bundle.Files {
+		row.Files = append(row.Files, state.File{Path: f.Path, Content: f.Content})
+	}
+	state.Policies.Set(o, hash, row)
+	state.ActivePolicyTable.Set(o, state.One{}, &state.ActivePolicy{Hash: hash[:]})
+	return nil
+}
+
+func (d *Document) applyAccounts(o *state.Overlay) {
+	supply := d.Pools.Treasury
+	for _, a := range d.Accounts {
+		key := &tx.PublicKey{Type: tx.KeyType_KEY_TYPE_ED25519, Key: a.PublicKey}
+		state.Accounts.Set(o, a.Address, &state.Account{
+			PublicKey: key, Balance: a.Balance, Class: classes[a.Class], Entity: a.Entity, Roles: sorted(a.Roles),
+		})
+		state.Keys.Set(o, state.KeyIDOf(key), &state.KeyOwner{Address: a.Address[:]})
+		supply += a.Balance
+	}
+	state.Pools.Set(o, state.PoolTreasury, &state.Amount{Units: d.Pools.Treasury})
+	state.SupplyTable.Set(o, state.One{}, &state.Supply{Genesis: supply})
+}
+
+func (c Committee) row() *state.Committee {
+	row := &state.Committee{Threshold: c.Threshold}
+	for _, member := range c.Members {
+		row.Members = append(row.Members, member[:])
+	}
+	slices.SortFunc(row.Members, func(a, b []byte) int {
+		return tx.AddressFrom(a).Compare(tx.AddressFrom(b))
+	})
+	return row
+}

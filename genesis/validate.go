@@ -1,0 +1,197 @@
+package genesis
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"mprd/policy"
+	"mprd/state"
+	"mprd/tx"
+)
+
+// faultsMax is how many faults are told at once.
+const faultsMax = 20
+
+// inspection collects the faults of one document.
+type inspection struct {
+	doc      *Document
+	lines    lineIndex
+	list     []*Error
+	accounts map[tx.Address]*Account
+}
+
+// faults finds what is wrong with the document, at most faultsMax things.
+func (d *Document) faults(lines lineIndex) []*Error {
+	in := &inspection{doc: d, lines: lines, accounts: make(map[tx.Address]*Account, len(d.Accounts))}
+	for _, look := range []func(){
+		in.params, in.eachAccount, in.supply, in.eachOperator, in.committees, in.eachTarget, in.policy,
+	} {
+		look()
+	}
+	return in.list
+}
+
+func (in *inspection) fault(path, format string, args ...any) {
+	if len(in.list) < faultsMax {
+		line := 0
+		if in.lines != nil {
+			line = in.lines.at(path)
+		}
+		in.list = append(in.list, &Error{Line: line, Path: path, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// check faults err at path, if there is one.
+func (in *inspection) check(path string, err error) {
+	if err != nil {
+		in.fault(path, "%s", err)
+	}
+}
+
+func (in *inspection) params() { in.check("params", in.doc.params().Validate()) }
+
+func (in *inspection) eachAccount() {
+	if n := len(in.doc.Accounts); n == 0 || n > AccountsMax {
+		in.fault("accounts", "%d accounts, want 1 to %d", n, AccountsMax)
+		return
+	}
+	for i := range in.doc.Accounts {
+		a := &in.doc.Accounts[i]
+		path := fmt.Sprintf("accounts[%d]", i)
+		switch {
+		case len(a.PublicKey) != tx.KeyBytes:
+			in.fault(path+".public_key", "%d bytes, want %d", len(a.PublicKey), tx.KeyBytes)
+		case tx.SmallOrder(a.PublicKey):
+			in.fault(path+".public_key", "not an ordinary ed25519 key")
+		case tx.AddressOf(a.PublicKey) != a.Address:
+			in.fault(path+".address", "the key's address is %s", tx.AddressOf(a.PublicKey))
+		case in.accounts[a.Address] != nil:
+			in.fault(path, "%s stands there twice", a.Address)
+		}
+		in.accounts[a.Address] = a
+		if classes[a.Class] == 0 {
+			in.fault(path+".class", "%q, want human, agent or service", a.Class)
+		}
+		if a.Entity != "" {
+			in.check(path+".entity", tx.CheckName("entity", a.Entity))
+		}
+		if len(a.Roles) > RolesMax {
+			in.fault(path+".roles", "%d roles, limit %d", len(a.Roles), RolesMax)
+		}
+		in.names(path+".roles", a.Roles)
+	}
+}
+
+// names are well-formed and each there once; their order does not matter.
+func (in *inspection) names(path string, names []string) {
+	sorted := slices.Clone(names)
+	slices.Sort(sorted)
+	in.check(path, tx.CheckNames("name", sorted))
+}
+
+func (in *inspection) supply() {
+	sum, whole := in.doc.Pools.Treasury, true
+	for _, a := range in.doc.Accounts {
+		sum += a.Balance
+		whole = whole && sum >= a.Balance && sum <= tx.SupplyMax
+	}
+	if !whole || sum == 0 || sum > tx.SupplyMax {
+		in.fault("accounts", "balances and pools sum to %d base units, want 1 to %d", sum, uint64(tx.SupplyMax))
+	}
+}
+
+func (in *inspection) eachOperator() {
+	if limit := in.doc.params().OperatorsMax; len(in.doc.Operators) > int(limit) {
+		in.fault("operators", "%d operators, operators_max is %d", len(in.doc.Operators), limit)
+	}
+	seen := make(map[tx.Address]bool)
+	for i, o := range in.doc.Operators {
+		path := fmt.Sprintf("operators[%d]", i)
+		account := in.accounts[o.Address]
+		switch {
+		case account == nil:
+			in.fault(path+".address", "%s is no account", o.Address)
+		case seen[o.Address]:
+			in.fault(path+".address", "%s stands there twice", o.Address)
+		case len(o.ExecutorGroups) > 0 && account.Entity == "":
+			in.fault(path+".executor_groups", "an account without an entity executes nothing")
+		}
+		seen[o.Address] = true
+		if o.Reputation > 1_000_000 {
+			in.fault(path+".reputation", "%d ppm, limit 1000000", o.Reputation)
+		}
+		if o.Stake > tx.SupplyMax {
+			in.fault(path+".stake", "%d, limit %d", o.Stake, uint64(tx.SupplyMax))
+		}
+		if len(o.ExecutorGroups) > tx.GroupsMax {
+			in.fault(path+".executor_groups", "%d groups, limit %d", len(o.ExecutorGroups), tx.GroupsMax)
+		}
+		in.names(path+".executor_groups", o.ExecutorGroups)
+	}
+}
+
+func (in *inspection) committees() {
+	entities := in.committee("committees.approvers", in.doc.Committees.Approvers)
+	in.committee("committees.governors", in.doc.Committees.Governors)
+	in.committee("committees.guardians", in.doc.Committees.Guardians)
+	// A requester's own entity never counts, so a floor of k needs k+1 entities.
+	if floor := slices.Max(append([]uint32{0}, in.doc.params().MinK...)); int(floor) >= entities {
+		in.fault("committees.approvers", "%d entities, but min_k asks for %d beside the requester's own", entities, floor)
+	}
+}
+
+// committee checks one and returns the number of distinct entities in it.
+func (in *inspection) committee(path string, c Committee) int {
+	if n := len(c.Members); n == 0 || n > MembersMax {
+		in.fault(path+".members", "%d members, want 1 to %d", n, MembersMax)
+	}
+	entities := make(map[string]bool)
+	seen := make(map[tx.Address]bool)
+	for i, member := range c.Members {
+		at := fmt.Sprintf("%s.members[%d]", path, i)
+		account := in.accounts[member]
+		switch {
+		case account == nil:
+			in.fault(at, "%s is no account", member)
+		case seen[member]:
+			in.fault(at, "%s stands there twice", member)
+		case account.Class != "human" || account.Entity == "":
+			in.fault(at, "%s is not a person with an entity", member)
+		default:
+			entities[account.Entity] = true
+		}
+		seen[member] = true
+	}
+	if c.Threshold == 0 || int(c.Threshold) > len(entities) {
+		in.fault(path+".threshold", "%d, want 1 to the %d entities", c.Threshold, len(entities))
+	}
+	return len(entities)
+}
+
+func (in *inspection) policy() {
+	bundle, err := in.doc.bundle()
+	if err != nil {
+		in.fault("policy", "%s", err)
+		return
+	}
+	compiled, err := policy.Compile(bundle)
+	if err != nil {
+		in.fault("policy", "%s", err)
+		return
+	}
+	results, err := compiled.RunTests()
+	in.check("policy", err)
+	for _, r := range results {
+		if !r.Passed() {
+			in.fault("policy", "its test %q fails: %v", r.Case.Name, r.Faults)
+		}
+	}
+}
+
+var classes = map[string]state.Class{
+	"human": state.Class_CLASS_HUMAN, "agent": state.Class_CLASS_AGENT, "service": state.Class_CLASS_SERVICE,
+}
+
+// sortedKeys of a map, in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -3,6 +3,7 @@ package tx
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,7 +49,7 @@ func forced(t testing.TB, b *Body, cosigners ...*Key) []byte {
 // outOfForm is the table of forms and limits, as raw txs.
 func outOfForm(t testing.TB) []spoil {
 	var all []spoil
-	for _, f := range append(forms(), requestForms()...) {
+	for _, f := range slices.Concat(forms(), messageForms(), requestForms(), opForms()) {
 		var b *Body
 		for _, m := range messages {
 			if m.name == f.fixture {
@@ -71,6 +72,7 @@ func TestFormsAndLimits(t *testing.T) {
 	}
 }
 
+// forms is the part of the table that is about what all kinds have.
 func forms() []formed {
 	var all []formed
 	add := func(name, fixture string, want *Code, change func(b *Body)) {
@@ -111,6 +113,15 @@ func forms() []formed {
 	add("a cosigner", "transfer", CodeMalformed,
 		func(b *Body) { b.Cosigners = []*Cosigner{{Approver: addressBytes(approvers[0])}} })
 
+	return all
+}
+
+// messageForms is the part of the table that is about messages other than requests.
+func messageForms() []formed {
+	var all []formed
+	add := func(name, fixture string, want *Code, change func(b *Body)) {
+		all = append(all, formed{name, fixture, change, want})
+	}
 	add("amount 0", "transfer", CodeParameters, func(b *Body) { b.GetTransfer().Amount = 0 })
 	add("amount 1", "transfer", nil, func(b *Body) { b.GetTransfer().Amount = 1 })
 	add("amount at its limit", "transfer", nil, func(b *Body) { b.GetTransfer().Amount = SupplyMax })
@@ -206,6 +217,15 @@ func requestForms() []formed {
 		add("backend: "+n.name, "route", n.want, func(m *RequestAction) {
 			m.GetRoute().Backends = []*Backend{{Name: n.text, WeightBps: WeightSumBps}}
 		})
+	}
+	return all
+}
+
+// opForms is the part of the table that is about the parameters of ops.
+func opForms() []formed {
+	var all []formed
+	add := func(name, fixture string, want *Code, change func(m *RequestAction)) {
+		all = append(all, formed{name, fixture, func(b *Body) { change(b.GetRequestAction()) }, want})
 	}
 	throttle := func(name string, want *Code, rate, burst uint64) {
 		add(name, "throttle", want, func(m *RequestAction) {

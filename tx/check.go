@@ -38,10 +38,9 @@ func (t *Transaction) CheckShape(chainID string) error {
 	if b.GasLimit > GasLimitMax || b.GasLimit < t.Gas() {
 		return fmt.Errorf("%w: gas_limit %d, want %d to %d", CodeGas, b.GasLimit, t.Gas(), GasLimitMax)
 	}
-	hash, err := ActionHash(b)
-	if err != nil {
-		return err
-	}
+	// The one encoding ends with the message: its field number is above all others.
+	body := t.Envelope.Body
+	hash := b.actionHash(body[len(body)-b.Message.Size():])
 	if !bytes.Equal(hash[:], b.Token.ActionHash) {
 		return fmt.Errorf("%w: token has %x, content has %x", CodeHashBinding, b.Token.ActionHash, hash)
 	}

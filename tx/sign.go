@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
 )
 
 // Domains of everything that is signed or hashed. With the chain id in each, nothing signed for one use
@@ -19,35 +18,20 @@ const (
 // Digest is what a key signs.
 type Digest = [HashBytes]byte
 
-// hasher builds SHA-256(lp(domain) ‖ lp(chain id) ‖ …); lp is an 8-byte big-endian length prefix.
-type hasher struct {
-	h   hash.Hash
-	buf [8]byte
+// preimage is what SHA-256 is taken of: lp(domain) ‖ lp(chain id) ‖ …; lp is an 8-byte big-endian length prefix.
+type preimage []byte
+
+// preimageBytes is room enough for an ordinary one, so that it can lie on the stack.
+const preimageBytes = 768
+
+func (p preimage) begin(domain, chainID string) preimage {
+	p = append(p.u64(uint64(len(domain))), domain...)
+	return append(p.u64(uint64(len(chainID))), chainID...)
 }
 
-func newHasher(domain, chainID string) *hasher {
-	h := &hasher{h: sha256.New()}
-	h.lp([]byte(domain))
-	h.lp([]byte(chainID))
-	return h
-}
+func (p preimage) u64(v uint64) preimage { return binary.BigEndian.AppendUint64(p, v) }
 
-func (h *hasher) u64(v uint64) {
-	binary.BigEndian.PutUint64(h.buf[:], v)
-	h.h.Write(h.buf[:])
-}
-
-func (h *hasher) lp(b []byte) {
-	h.u64(uint64(len(b)))
-	h.h.Write(b)
-}
-
-func (h *hasher) raw(b []byte) { h.h.Write(b) }
-
-func (h *hasher) sum() (d Digest) {
-	h.h.Sum(d[:0])
-	return d
-}
+func (p preimage) lp(b []byte) preimage { return append(p.u64(uint64(len(b))), b...) }
 
 // ActionHash binds a token to the whole content of its tx (protocol.md section 3, ADR 2):
 //
@@ -64,43 +48,36 @@ func ActionHash(b *Body) (Digest, error) {
 	if err != nil {
 		return Digest{}, fmt.Errorf("%w: %w", CodeMalformed, err)
 	}
-	h := newHasher(domainAction, b.ChainId)
-	h.lp(b.Signer)
-	h.lp(message)
-	h.raw(b.Token.Nonce)
-	h.u64(b.Token.IssuedAtMs)
-	h.u64(b.Token.ExpiresAtMs)
-	h.u64(b.GasLimit)
-	h.u64(b.MaxFee)
-	return h.sum(), nil
+	return b.actionHash(message), nil
+}
+
+// actionHash is ActionHash where the message's encoding is at hand.
+func (m *Body) actionHash(message []byte) Digest {
+	p := make(preimage, 0, preimageBytes).begin(domainAction, m.ChainId)
+	p = append(p.lp(m.Signer).lp(message), m.Token.Nonce...)
+	p = p.u64(m.Token.IssuedAtMs).u64(m.Token.ExpiresAtMs).u64(m.GasLimit).u64(m.MaxFee)
+	return sha256.Sum256(p)
 }
 
 // TxDigest is what the signer signs: SHA-256(lp("MPRD/tx/v1") ‖ lp(chain_id) ‖ lp(body)).
 func TxDigest(chainID string, body []byte) Digest {
-	h := newHasher(domainTx, chainID)
-	h.lp(body)
-	return h.sum()
+	return sha256.Sum256(make(preimage, 0, preimageBytes).begin(domainTx, chainID).lp(body))
 }
 
 // ApprovalDigest is what an approver signs:
 //
 //	SHA-256(lp("MPRD/approve/v1") ‖ lp(chain_id) ‖ action_id ‖ approver ‖ verdict (1 byte) ‖ expires_at)
 func ApprovalDigest(chainID string, actionID []byte, approver Address, v Verdict, expiresAtMs uint64) Digest {
-	h := newHasher(domainApprove, chainID)
-	h.raw(actionID)
-	h.raw(approver[:])
-	h.raw([]byte{byte(v)})
-	h.u64(expiresAtMs)
-	return h.sum()
+	p := make(preimage, 0, preimageBytes).begin(domainApprove, chainID)
+	p = append(append(p, actionID...), approver[:]...)
+	return sha256.Sum256(append(p, byte(v)).u64(expiresAtMs))
 }
 
 // RotationDigest is what the new key of a RotateKey signs, to prove possession:
 //
 //	SHA-256(lp("MPRD/rotate/v1") ‖ lp(chain_id) ‖ account ‖ key type (1 byte) ‖ lp(new key))
 func RotationDigest(chainID string, account Address, key *PublicKey) Digest {
-	h := newHasher(domainRotate, chainID)
-	h.raw(account[:])
-	h.raw([]byte{byte(key.Type)})
-	h.lp(key.Key)
-	return h.sum()
+	p := make(preimage, 0, preimageBytes).begin(domainRotate, chainID)
+	p = append(append(p, account[:]...), byte(key.Type))
+	return sha256.Sum256(p.lp(key.Key))
 }

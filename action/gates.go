@@ -39,7 +39,8 @@ type attempt struct {
 	target   *state.Target
 
 	inputs    []byte // canonical policy.Request, for the record
-	oversized bool   // the inputs do not fit into a leaf
+	judgement []byte // canonical verdict, for the record
+	oversized bool   // the two do not fit into a leaf
 	verdict   *policy.Verdict
 	required  uint32
 }
@@ -103,16 +104,12 @@ func permitted(a *attempt) error {
 		return fmt.Errorf("%w: pinned %x, active %x", refusal, a.request.PolicyHash, active)
 	}
 	inputs := a.policyRequest()
-	raw, err := inputs.Marshal()
-	if err != nil {
-		panic(err) // our own types always marshal
-	}
-	a.inputs = raw
-	if len(raw)+len(a.Tx.Raw)+leafReserve > audit.LeafBytesMax {
-		a.oversized = true
-		return fmt.Errorf("%w: %d bytes", tx.CodeInputsLarge, len(raw))
-	}
 	a.verdict = bundle.Decide(inputs)
+	a.inputs, a.judgement = marshal(inputs), marshal(a.verdict)
+	if size := len(a.inputs) + len(a.judgement); size+len(a.Tx.Raw)+leafReserve > audit.LeafBytesMax {
+		a.oversized = true
+		return fmt.Errorf("%w: %d bytes", tx.CodeInputsLarge, size)
+	}
 	switch {
 	case a.verdict.Errors > 0:
 		return fmt.Errorf("%w: %d errors", tx.CodeEvaluation, a.verdict.Errors)
@@ -122,8 +119,16 @@ func permitted(a *attempt) error {
 	return nil
 }
 
-// leafReserve is room in a decision's leaf for all that is neither tx nor inputs: head, verdict, votes.
-const leafReserve = 6 * 1024
+// leafReserve is room in a decision's leaf for all that is neither tx, inputs nor verdict: ids and votes.
+const leafReserve = 4 * 1024
+
+func marshal(m interface{ Marshal() ([]byte, error) }) []byte {
+	raw, err := m.Marshal()
+	if err != nil {
+		panic(err) // our own types always marshal
+	}
+	return raw
+}
 
 // approved: enough people could approve, whoever has approved may, and if they are too few there is room to
 // wait. Whether the count is complete is then for the rule to see.

@@ -111,14 +111,7 @@ func (a *attempt) evidence() (inputs, digest, verdict []byte) {
 		sum := sha256.Sum256(a.inputs)
 		return nil, sum[:], nil
 	}
-	if a.verdict != nil {
-		raw, err := a.verdict.Marshal()
-		if err != nil {
-			panic(err) // our own types always marshal
-		}
-		verdict = raw
-	}
-	return a.inputs, nil, verdict
+	return a.inputs, nil, a.judgement
 }
 
 // Cancel is the rule of CancelAction: the requester takes a pending action back.

@@ -72,7 +72,7 @@ func (a *attempt) recordDecision(s tx.ActionState) {
 
 func (a *attempt) setResult(s tx.ActionState) {
 	a.Result.State, a.Result.Approvals, a.Result.Required = s, a.approvals(), a.required
-	if a.verdict != nil {
+	if a.verdict != nil && !a.oversized {
 		a.Result.Policies = a.verdict.Policies
 	}
 }

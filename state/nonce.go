@@ -91,12 +91,14 @@ func (o *Overlay) consume(d tx.Digest, expiresAtMs uint64) {
 // PruneNonces deletes at most limit chunks of which every token expired before beforeMs (T less the skew).
 func (o *Overlay) PruneNonces(beforeMs uint64, limit int) {
 	var over [][]byte
-	NonceChunks.Range(o, nil, limit, func(key []byte, chunk *NonceChunk) bool {
-		if bucketEnd := (number(key) + 1) * bucketMs; bucketEnd >= beforeMs {
+	start, end := []byte{NonceChunks.prefix}, []byte{NonceChunks.prefix + 1}
+	o.iterate(start, end, func(key, raw []byte) bool {
+		bucketEnd := (number(key[1:]) + 1) * bucketMs
+		if bucketEnd >= beforeMs || len(over) == limit {
 			return false
 		}
-		over = append(over, key)
-		eachDigest(chunk, func(d tx.Digest) { o.pruned = append(o.pruned, d) })
+		over = append(over, key[1:])
+		eachDigest(NonceChunks.decode(raw), func(d tx.Digest) { o.pruned = append(o.pruned, d) })
 		return true
 	})
 	for _, key := range over {

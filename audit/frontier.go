@@ -14,8 +14,8 @@ import (
 // Hash is a node of the tree.
 type Hash = [sha256.Size]byte
 
-// SizeMax bounds the leaves of a log (1.4e14), so that sizes fit a signed 64-bit integer and the number of a tile
-// has at most four groups of three digits.
+// SizeMax bounds the leaves of a log (1.4e14), so that sizes fit a signed 64-bit integer and the number of a
+// tile has at most four groups of three digits.
 const SizeMax = 1 << 47
 
 // headBytes is the length of an encoded head.

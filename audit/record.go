@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// checkRecord refuses what the encoding cannot carry faithfully: a missing body, text that is not UTF-8 (other
-// languages' decoders refuse it), hashes of odd lengths, and the same thing said twice.
+// checkRecord refuses what the encoding cannot carry faithfully: a missing body, text that is not UTF-8 (the
+// decoders of other languages refuse it), hashes of odd lengths, and the same thing said twice.
 func checkRecord(r *Record) error {
 	if r == nil {
 		return fmt.Errorf("%w: none", ErrLeaf)

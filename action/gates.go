@@ -120,7 +120,7 @@ func permitted(a *attempt) error {
 }
 
 // leafReserve is room in a decision's leaf for all that is neither tx, inputs nor verdict: ids and votes.
-const leafReserve = 4 * 1024
+const leafReserve = 10 * 1024
 
 func marshal(m interface{ Marshal() ([]byte, error) }) []byte {
 	raw, err := m.Marshal()

@@ -70,7 +70,7 @@ func (t *Transaction) checkSigners() error {
 	if len(b.Cosigners) > CosignersMax || len(b.Cosigners) > 0 && t.Kind != KindRequestAction {
 		return malformed("cosigners", "%d of them in a %s", len(b.Cosigners), t.Kind)
 	}
-	if len(signatures) != 1+len(b.Cosigners) || len(signatures) > SignaturesMax {
+	if len(signatures) != 1+len(b.Cosigners) {
 		return fmt.Errorf("%w: %d signatures, want %d", CodeSignatures, len(signatures), 1+len(b.Cosigners))
 	}
 	for i, s := range signatures {

@@ -9,10 +9,9 @@ package tx
 // Limits. Each is hit by a test.
 const (
 	TxBytesMax       = 16 * 1024 // one encoded Tx
-	SignaturesMax    = 64        // in one Tx, every verification counted
-	CosignersMax     = 16
-	StringBytesMax   = 256 // reason
-	NameBytesMax     = 64  // ids and names
+	CosignersMax     = 63        // with the signer, 64 signatures
+	StringBytesMax   = 256       // reason
+	NameBytesMax     = 64        // ids and names
 	BackendsMax      = 64
 	GroupsMax        = 16
 	NonceBytes       = 32

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -172,6 +174,21 @@ func TestReopenedAfterEveryDurableWriteTheStoreGoesOn(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+		}
+	}
+}
+
+// TestALostCommitInTheMiddleIsFoundWhenOpening: a journal with a damaged middle loses one commit and keeps
+// the later ones, whose trees then lack nodes.
+func TestALostCommitInTheMiddleIsFoundWhenOpening(t *testing.T) {
+	_, db := grown(t)
+	for lost := 1; lost < len(db.written)-1; lost++ {
+		holed := newFaultyDB()
+		holed.written = slices.Delete(slices.Clone(db.written), lost, lost+1)
+		_, err := openOn(holed.replay(t, len(holed.written)), StoreOptions{})
+		want := fmt.Sprintf("version %d is missing", lost+1)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

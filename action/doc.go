@@ -1,6 +1,6 @@
 // Package action holds the rules of actions: request, approve, cancel, and the step that ends what waited
 // too long. A request passes the gates of gates.go, each named after the invariant of the whitepaper that it
-// enforces; what needs people waits as PENDING until enough of them approved, and then passes the gates again.
+// enforces; what needs people waits as PENDING until enough of them approved, and passes the gates again.
 //
 //	DENIED
 //	PENDING(k) -> AUTHORIZED | REJECTED | EXPIRED | CANCELLED

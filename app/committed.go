@@ -5,8 +5,8 @@ import (
 	"mprd/tx"
 )
 
-// Committed is the machine on one committed state: what CheckTx, rechecks and simulations are judged by. It is
-// made once a commit and serves any number of goroutines.
+// Committed is the machine on one committed state: what CheckTx, rechecks and simulations are judged by. It
+// is made once a commit and serves any number of goroutines.
 type Committed struct {
 	machine *Machine
 	base    state.Reader

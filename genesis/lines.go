@@ -55,7 +55,8 @@ type walker struct {
 // walk indexes the lines of the document at member of raw's top object, or of raw itself, and refuses
 // duplicate names, deep nesting and trailing data.
 func walk(raw []byte, member string) (lineIndex, part, error) {
-	w := &walker{raw: raw, decoder: json.NewDecoder(bytes.NewReader(raw)), lines: lineIndex{}, from: member, line: 1}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	w := &walker{raw: raw, decoder: decoder, lines: lineIndex{}, from: member, line: 1}
 	w.decoder.UseNumber()
 	if err := w.value("", 0); err != nil {
 		return nil, part{}, err

@@ -125,7 +125,9 @@ func (t *Target) row() *state.Target {
 		row.Spec.Credentials = append(row.Spec.Credentials,
 			state.Credential{Name: c.Name, Version: c.Version, Digest: c.Digest})
 	}
-	slices.SortFunc(row.Spec.Credentials, func(a, b state.Credential) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(row.Spec.Credentials, func(a, b state.Credential) int {
+		return strings.Compare(a.Name, b.Name)
+	})
 	return row
 }
 

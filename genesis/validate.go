@@ -137,7 +137,8 @@ func (in *inspection) committees() {
 	in.committee("committees.guardians", in.doc.Committees.Guardians)
 	// A requester's own entity never counts, so a floor of k needs k+1 entities.
 	if floor := slices.Max(append([]uint32{0}, in.doc.params().MinK...)); int(floor) >= entities {
-		in.fault("committees.approvers", "%d entities, but min_k asks for %d beside the requester's own", entities, floor)
+		in.fault("committees.approvers", "%d entities, but min_k asks for %d beside the requester's own",
+			entities, floor)
 	}
 }
 

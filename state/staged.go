@@ -58,5 +58,7 @@ func (s *Staged) With(block []KV) []KV {
 }
 
 func (s *Staged) find(key []byte) (int, bool) {
-	return slices.BinarySearchFunc(s.writes, key, func(kv KV, key []byte) int { return bytes.Compare(kv.Key, key) })
+	return slices.BinarySearchFunc(s.writes, key, func(kv KV, key []byte) int {
+		return bytes.Compare(kv.Key, key)
+	})
 }

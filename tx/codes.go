@@ -34,17 +34,19 @@ var (
 	CodeUnknownField = code(SpaceTx, 3, "unknown field", "use the messages of this chain's version")
 	CodeTooLarge     = code(SpaceTx, 4, "transaction too large", "shorten it")
 	CodeChainID      = code(SpaceTx, 5, "made for another chain", "sign for this chain's id")
-	CodeHashBinding  = code(SpaceTx, 6, "token's action hash does not match the content", "build the transaction again")
-	CodeMalformed    = code(SpaceTx, 7, "field out of its form", "see the named field")
-	CodeNonceLength  = code(SpaceTx, 8, "nonce is not 32 bytes", "use 32 random bytes")
-	CodeParameters   = code(SpaceTx, 9, "parameters contradict themselves", "see the named parameter")
-	CodeSignatures   = code(SpaceTx, 10, "signatures are not exactly the signer's and the cosigners'",
+	CodeHashBinding  = code(SpaceTx, 6, "token's action hash does not match the content",
+		"build the transaction again")
+	CodeMalformed   = code(SpaceTx, 7, "field out of its form", "see the named field")
+	CodeNonceLength = code(SpaceTx, 8, "nonce is not 32 bytes", "use 32 random bytes")
+	CodeParameters  = code(SpaceTx, 9, "parameters contradict themselves", "see the named parameter")
+	CodeSignatures  = code(SpaceTx, 10, "signatures are not exactly the signer's and the cosigners'",
 		"one signature each, in the body's order")
 	CodeDuplicateSigner = code(SpaceTx, 11, "a signer appears twice", "name every signer once")
 	CodeSignature       = code(SpaceTx, 12, "wrong signature", "sign these very bytes with the named key")
 	CodeApprovalSig     = code(SpaceTx, 13, "approval was not signed for this action, verdict and expiry",
 		"ask the approver to sign this action's id")
-	CodeKey = code(SpaceTx, 14, "unusable public key", "use an ordinary ed25519 key (small-order keys are refused)")
+	CodeKey = code(SpaceTx, 14, "unusable public key",
+		"use an ordinary ed25519 key (small-order keys are refused)")
 	CodeGas = code(SpaceTx, 15, "gas limit outside its bounds", "use the gas that --dry-run prints")
 
 	CodeUnknownSigner = code(SpaceAdmit, 1, "signer has no account", "fund the address first")
@@ -53,40 +55,55 @@ var (
 	CodeIssuedFuture  = code(SpaceAdmit, 4, "token issued in the future", "set the clock of the signing machine")
 	CodeTokenLife     = code(SpaceAdmit, 5, "token lives too long", "choose an earlier expiry")
 	CodeReplay        = code(SpaceAdmit, 6, "nonce already used", "nothing if it was yours; else build again")
-	CodeFeeLow        = code(SpaceAdmit, 7, "max_fee below the fee", "raise max_fee to the fee that --dry-run prints")
-	CodeBalance       = code(SpaceAdmit, 8, "balance below the fee", "fund the account")
-	CodeMempoolCap    = code(SpaceAdmit, 9, "too many of the signer's transactions wait", "wait for a block and send again")
+	CodeFeeLow        = code(SpaceAdmit, 7, "max_fee below the fee",
+		"raise max_fee to the fee that --dry-run prints")
+	CodeBalance    = code(SpaceAdmit, 8, "balance below the fee", "fund the account")
+	CodeMempoolCap = code(SpaceAdmit, 9, "too many of the signer's transactions wait",
+		"wait for a block and send again")
 
 	CodeNotOperator   = code(SpaceAction, 1, "signer is not a registered operator", "register first")
 	CodeUnknownTarget = code(SpaceAction, 2, "no such target", "see `mprd query targets`")
 	CodeOutOfBounds   = code(SpaceAction, 3, "parameters outside the target's bounds", "see `mprd query target`")
 	CodeResources     = code(SpaceAction, 4, "resources above R_MAX", "ask for less")
-	CodeQuota         = code(SpaceAction, 5, "resources above the requester's quota of this window", "wait for the next window")
-	CodePolicyHash    = code(SpaceAction, 6, "policy hash is not the active one", "read the active policy and decide again")
-	CodeDenied        = code(SpaceAction, 7, "denied by policy", "see the policy ids; `mprd policy explain` says why")
-	CodeEvaluation    = code(SpaceAction, 8, "policy evaluation erred, which denies", "have the bundle mended")
-	CodeNotEligible   = code(SpaceAction, 9, "approver is not eligible", "ask a member of the committee `approvers`")
+	CodeQuota         = code(SpaceAction, 5, "resources above the requester's quota of this window",
+		"wait for the next window")
+	CodePolicyHash = code(SpaceAction, 6, "policy hash is not the active one",
+		"read the active policy and decide again")
+	CodeDenied = code(SpaceAction, 7, "denied by policy",
+		"see the policy ids; `mprd policy explain` says why")
+	CodeEvaluation  = code(SpaceAction, 8, "policy evaluation erred, which denies", "have the bundle mended")
+	CodeNotEligible = code(SpaceAction, 9, "approver is not eligible",
+		"ask a member of the committee `approvers`")
 	CodeSelfApproval  = code(SpaceAction, 10, "approver belongs to the requester's entity", "ask another entity")
 	CodeAgentApproval = code(SpaceAction, 11, "agents never approve", "ask a person")
 	CodeApprovalLate  = code(SpaceAction, 12, "approval expired", "approve again with a later expiry")
-	CodeVoted         = code(SpaceAction, 13, "approver's entity already gave its verdict", "nothing: the first verdict is final")
-	CodeNotPending    = code(SpaceAction, 14, "action is not pending: unknown or already ended", "see `mprd action show`")
-	CodePendingLimit  = code(SpaceAction, 15, "too many actions pending", "wait for some to end, or cancel one")
-	CodeGeneration    = code(SpaceAction, 16, "target changed: generation is not the expected one", "look at the target and ask again")
-	CodePolicyChanged = code(SpaceAction, 17, "policy changed while the action waited", "ask again under the present policy")
-	CodeInputsLarge   = code(SpaceAction, 18, "decision inputs exceed a leaf", "send smaller parameters")
-	CodeWait          = code(SpaceAction, 19, "wait longer than allowed", "choose a shorter wait")
-	CodeUnapprovable  = code(SpaceAction, 20, "more approvals required than eligible approvers", "have the policy or the committee mended")
-	CodeNotRequester  = code(SpaceAction, 21, "only the requester cancels", "reject it instead, if you are an approver")
-	CodeSuspended     = code(SpaceAction, 22, "operator is suspended", "wait until the suspension ends")
-	CodeNoCapacity    = code(SpaceAction, 23, "nobody can execute for the target's group", "wait for executors of that group")
-	CodeValueAtRisk   = code(SpaceAction, 24, "value at risk below the target's floor", "declare at least the floor")
+	CodeVoted         = code(SpaceAction, 13, "approver's entity already gave its verdict",
+		"nothing: the first verdict is final")
+	CodeNotPending = code(SpaceAction, 14, "action is not pending: unknown or already ended",
+		"see `mprd action show`")
+	CodePendingLimit = code(SpaceAction, 15, "too many actions pending", "wait for some to end, or cancel one")
+	CodeGeneration   = code(SpaceAction, 16, "target changed: generation is not the expected one",
+		"look at the target and ask again")
+	CodePolicyChanged = code(SpaceAction, 17, "policy changed while the action waited",
+		"ask again under the present policy")
+	CodeInputsLarge  = code(SpaceAction, 18, "decision inputs exceed a leaf", "send smaller parameters")
+	CodeWait         = code(SpaceAction, 19, "wait longer than allowed", "choose a shorter wait")
+	CodeUnapprovable = code(SpaceAction, 20, "more approvals required than eligible approvers",
+		"have the policy or the committee mended")
+	CodeNotRequester = code(SpaceAction, 21, "only the requester cancels",
+		"reject it instead, if you are an approver")
+	CodeSuspended  = code(SpaceAction, 22, "operator is suspended", "wait until the suspension ends")
+	CodeNoCapacity = code(SpaceAction, 23, "nobody can execute for the target's group",
+		"wait for executors of that group")
+	CodeValueAtRisk = code(SpaceAction, 24, "value at risk below the target's floor",
+		"declare at least the floor")
 
-	CodeFunds       = code(SpaceAccount, 1, "balance below the amount", "send less")
-	CodeToSelf      = code(SpaceAccount, 2, "sender and recipient are the same", "name another recipient")
-	CodeKeyTaken    = code(SpaceAccount, 3, "key already belongs to an account", "make a new key")
-	CodeRegistered  = code(SpaceAccount, 4, "already a registered operator", "nothing to do")
-	CodeNoEntity    = code(SpaceAccount, 5, "an account without an entity executes nothing", "register without executor groups")
+	CodeFunds      = code(SpaceAccount, 1, "balance below the amount", "send less")
+	CodeToSelf     = code(SpaceAccount, 2, "sender and recipient are the same", "name another recipient")
+	CodeKeyTaken   = code(SpaceAccount, 3, "key already belongs to an account", "make a new key")
+	CodeRegistered = code(SpaceAccount, 4, "already a registered operator", "nothing to do")
+	CodeNoEntity   = code(SpaceAccount, 5, "an account without an entity executes nothing",
+		"register without executor groups")
 	CodeOperatorMax = code(SpaceAccount, 6, "no room for another operator", "wait until one leaves")
 
 	CodeInternal  = code(SpaceApp, 1, "the rule failed by itself; nothing was changed", "report this as a bug")

@@ -21,10 +21,11 @@ func keysCommand() *cobra.Command {
 		Use:     "keys",
 		Short:   "Keep signing keys, encrypted at rest (age)",
 		GroupID: groupUse,
-		Long: `Keys are ed25519, one age file each under a passphrase. The passphrase is typed, or read from the file named
-by --passphrase-file (mode 600); it is never an argument and never in the environment.`,
+		Long: `Keys are ed25519, one age file each under a passphrase. The passphrase is typed, or read from the file
+named by --passphrase-file (mode 600); it is never an argument and never in the environment.`,
 	}
-	cmd.AddCommand(keysAddCommand(), keysListCommand(), keysShowCommand(), keysExportCommand(), keysImportCommand())
+	cmd.AddCommand(keysAddCommand(), keysListCommand(), keysShowCommand(), keysExportCommand(),
+		keysImportCommand())
 	return cmd
 }
 
@@ -78,7 +79,7 @@ func addressOf(o options, nameOrAddress string) (tx.Address, error) {
 
 // workFactorFlag lets throw-away keys be cheap to unlock.
 func workFactorFlag(cmd *cobra.Command, value *int) {
-	cmd.Flags().IntVar(value, "work-factor", 0, "scrypt cost 2^N (default age's 18; lower only for throw-away keys)")
+	cmd.Flags().IntVar(value, "work-factor", 0, "scrypt cost 2^N (default 18; lower only for throw-away keys)")
 }
 
 func printKey(cmd *cobra.Command, o options, info keystore.Info) error {
@@ -269,7 +270,7 @@ func keysImportCommand() *cobra.Command {
 	}
 	workFactorFlag(cmd, &workFactor)
 	cmd.Flags().StringVar(&exportFile, "export-passphrase-file", "", "file with the exported copy's passphrase")
-	cmd.Flags().StringVar(&seeds, "demo-seeds", "", "JSON file name -> seed (hex): public, worthless keys for trying out")
+	cmd.Flags().StringVar(&seeds, "demo-seeds", "", "JSON file of name -> seed: public, worthless keys to try out")
 	return cmd
 }
 

@@ -21,8 +21,8 @@ func policyCommand() *cobra.Command {
 		Use:     "policy",
 		Short:   "Write, check and question policy bundles, without a node",
 		GroupID: groupUse,
-		Long: `A bundle is a folder: manifest.json, schema.cedarschema, policies/*.cedar, tests/*.json. Its hash is what a
-request pins and what the chain holds as active.`,
+		Long: `A bundle is a folder: manifest.json, schema.cedarschema, policies/*.cedar, tests/*.json. Its hash is what
+a request pins and what the chain holds as active.`,
 	}
 	cmd.AddCommand(policyNewCommand(), policyFmtCommand(), policyValidateCommand(), policyTestCommand(),
 		policyExplainCommand(), policyHashCommand())
@@ -201,8 +201,9 @@ func policyExplainCommand() *cobra.Command {
 		Short: "Say of every rule why it did or did not decide a request",
 		Long: `The request is a JSON file shaped as in the bundle's tests, or one of those tests by name.
 To explain a decision that the chain took, use: mprd audit get --explain.`,
-		Example: "  mprd policy explain DIR --case 'agent scales prod'\n  mprd policy explain DIR --request request.json",
-		Args:    args(1, 1),
+		Example: "  mprd policy explain DIR --case 'agent scales prod'\n" +
+			"  mprd policy explain DIR --request request.json",
+		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, compiled, err := compileDir(args[0])
 			if err != nil {
@@ -220,7 +221,9 @@ To explain a decision that the chain took, use: mprd audit get --explain.`,
 			if err != nil {
 				return err
 			}
-			return o.print(cmd, "policy-explanation", explanation, func(w io.Writer) { writeExplanation(w, explanation) })
+			return o.print(cmd, "policy-explanation", explanation, func(w io.Writer) {
+				writeExplanation(w, explanation)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&request, "request", "", "JSON file with the request")

@@ -1,5 +1,5 @@
-// Package testchain is a whole chain without CometBFT for tests: the real state machine over the real store in
-// memory, with a fixed cast of accounts, targets and rules. Test-only.
+// Package testchain is a whole chain without CometBFT for tests: the real state machine over the real store
+// in memory, with a fixed cast of accounts, targets and rules. Test-only.
 package testchain
 
 import (

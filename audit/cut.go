@@ -33,6 +33,7 @@ func (s *Store) cut(size uint64) error {
 	if size < s.baseSize() {
 		return fmt.Errorf("%w: %d leaves, first %d", ErrMissing, size, s.baseSize())
 	}
+	s.noteDir(".") // a process that died may have made the directory of the tiles and not synced it
 	hashes, end, err := s.cutEntries(size)
 	if err != nil {
 		return err
@@ -101,14 +102,13 @@ func (s *Store) hashBundle(number, size uint64) (hashes []Hash, end int64, err e
 	return hashes, b.offset, nil
 }
 
-// truncate cuts a file that is known to be at least that long, and makes it and the way to it durable.
+// truncate cuts a file that is known to be at least that long, and makes it durable.
 func (s *Store) truncate(name string, size int64) (err error) {
 	f, err := s.create(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	s.noteWay(name)
 	have, err := f.Size()
 	if err != nil {
 		return err

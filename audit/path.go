@@ -47,16 +47,6 @@ func (s *Store) noteDir(dir string) {
 	}
 }
 
-// noteWay notes every directory on the way to a file.
-func (s *Store) noteWay(name string) {
-	for dir := path.Dir(name); ; dir = path.Dir(dir) {
-		s.noteDir(dir)
-		if dir == "." {
-			return
-		}
-	}
-}
-
 // prune removes a level's tiles with a number above keep (-1: all of them), wherever a crash has left them,
 // and the directories that are empty then.
 func (s *Store) prune(level int, keep int64) error {

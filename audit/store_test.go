@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand"
 	"sync"
 	"testing"
 )
@@ -28,6 +29,19 @@ func testFrontier(size uint64) *Frontier {
 	}
 	return f
 }
+
+// testHead is the head of the tests' log at a size up to 70000.
+func testHead(size uint64) Head { return testHeads()[size] }
+
+var testHeads = sync.OnceValue(func() []Head {
+	f := NewFrontier()
+	heads := []Head{f.Head()}
+	for i := range uint64(70_000) {
+		f.Append(LeafHash(testLeaf(i)))
+		heads = append(heads, f.Head())
+	}
+	return heads
+})
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -110,8 +124,8 @@ func TestAStoreOnDiskGivesBackItsLeavesAfterReopening(t *testing.T) {
 	must(t, s.Cut(999))
 	must(t, s.Append(testLeaves(999, 1300)))
 	must(t, s.Sync())
-	must(t, s.VerifyHead(testFrontier(1300).Head()))
-	must(t, s.VerifyAll(testFrontier(1300).Head()))
+	must(t, s.VerifyHead(testHead(1300)))
+	must(t, s.VerifyAll(testHead(1300)))
 	for start := uint64(0); start <= 1300; start += 97 {
 		leaves, err := s.Leaves(start, 1000)
 		must(t, err)
@@ -144,10 +158,10 @@ func TestReadersSeeNothingBeforeSync(t *testing.T) {
 	wantErr(t, err, ErrBeyond)
 	_, err = s.ReadTile("tile/0/000.p/11")
 	wantErr(t, err, ErrBeyond)
-	wantErr(t, s.VerifyHead(testFrontier(11).Head()), ErrBeyond)
-	wantErr(t, s.VerifyAll(testFrontier(11).Head()), ErrBeyond)
+	wantErr(t, s.VerifyHead(testHead(11)), ErrBeyond)
+	wantErr(t, s.VerifyAll(testHead(11)), ErrBeyond)
 	must(t, s.Sync())
-	must(t, s.VerifyAll(testFrontier(600).Head()))
+	must(t, s.VerifyAll(testHead(600)))
 }
 
 func TestLeavesOfNoAndOfTooManyBytesAreRefused(t *testing.T) {
@@ -201,12 +215,14 @@ func TestHandlesAreBounded(t *testing.T) {
 func TestCutGivesTheStoreThatWasNeverLonger(t *testing.T) {
 	long := newMemDisk()
 	fill(t, openMem(t, long), 66_100)
-	for _, size := range []uint64{0, 1, 2, 255, 256, 257, 511, 512, 1000, 65_279, 65_280, 65_535, 65_536, 65_537, 65_792, 66_100} {
+	sizes := []uint64{0, 1, 2, 255, 256, 257, 511, 512, 1000, 65_280, 65_535, 65_536, 65_537, 65_792, 66_100}
+	for _, size := range sizes {
 		d := long.clone()
 		s := openMem(t, d)
 		must(t, s.Cut(size))
 		sameContent(t, d.content(), uninterrupted(t, 0, size))
-		must(t, s.VerifyHead(testFrontier(size).Head()))
+		sameContent(t, d.crash(rand.New(rand.NewSource(1))).content(), d.content())
+		must(t, s.VerifyHead(testHead(size)))
 		fill(t, s, size+300)
 		sameContent(t, d.content(), uninterrupted(t, 0, size+300))
 	}
@@ -239,12 +255,7 @@ func TestReadersAndTheWriterDoNotRace(t *testing.T) {
 	must(t, err)
 	fill(t, s, 200)
 	const last = 1500
-	heads := make([]Head, last+1)
-	f := NewFrontier()
-	for i := range heads {
-		heads[i] = f.Head()
-		f.Append(LeafHash(testLeaf(uint64(i))))
-	}
+	heads := testHeads()
 	var readers sync.WaitGroup
 	for r := range 4 {
 		readers.Add(1)

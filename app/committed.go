@@ -68,3 +68,17 @@ func (c *Committed) Simulate(raw []byte) *state.Simulation {
 		Record: r.Record,
 	}
 }
+
+// Status is what an operator wants to know of the committed state.
+type Status struct {
+	Height      uint64
+	TimeMs      uint64 // T
+	ChainTimeMs uint64 // C
+	Pending     uint64 // actions that wait for people
+}
+
+// Status reads the committed clock and counters.
+func (c *Committed) Status() Status {
+	pending := state.PendingCountTable.Load(state.NewOverlay(c.base, c.used), state.One{}).Units
+	return Status{c.clock.Height, c.clock.TimeMs, c.clock.ChainTimeMs, pending}
+}

@@ -18,5 +18,6 @@ const (
 	PageRowsMax    = 100
 	RecordsMax     = 256
 	RecordsBytes   = 1 << 20
+	PageBytes      = 1 << 20
 	ConsistencyMax = 1 << 40
 )

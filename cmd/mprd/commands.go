@@ -5,8 +5,14 @@ import "github.com/spf13/cobra"
 // commands are the top-level commands, in the order of the help page's groups.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
+		initCommand(),
+		startCommand(),
+		localnetCommand(),
+		genesisCommand(),
+
 		keysCommand(),
 		policyCommand(),
+
 		codesCommand(),
 	}
 }

@@ -1,0 +1,141 @@
+package abci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	cmtcfg "github.com/cometbft/cometbft/config"
+	"github.com/cometbft/cometbft/node"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/privval"
+	rpclocal "github.com/cometbft/cometbft/rpc/client/local"
+	cmttypes "github.com/cometbft/cometbft/types"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+)
+
+// Node is a running node: CometBFT and the application in one process.
+type Node struct {
+	application *Application
+	comet       *node.Node
+	genesis     *cmttypes.GenesisDoc
+	log         zerolog.Logger
+}
+
+// Start opens the stores and starts the node. Errors name the file that is at fault.
+func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Node, error) {
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	for _, warning := range c.Warnings() {
+		log.Warn().Msg(warning)
+	}
+	paths := PathsOf(home)
+	genesis, err := cmttypes.GenesisDocFromFile(paths.Genesis)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", paths.Genesis, err)
+	}
+	if err := CheckGenesis(genesis); err != nil {
+		return nil, fmt.Errorf("%s: %w", paths.Genesis, err)
+	}
+	nodeKey, err := p2p.LoadNodeKey(paths.NodeKey)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", paths.NodeKey, err)
+	}
+	options := Options{KeepVersions: c.KeepVersions, KeepBlocks: c.KeepBlocks, CacheSize: c.CacheNodes}
+	m := newMetrics(prometheus.DefaultRegisterer)
+	application, err := OpenApplication(paths.App, genesis.ChainID, options, m, log)
+	if err != nil {
+		return nil, err
+	}
+	cfg := c.comet(home)
+	cfg.PrivValidatorKey, cfg.PrivValidatorState = paths.ValidatorKey, paths.ValidatorState
+	var validator cmttypes.PrivValidator
+	if c.RemoteSigner == "" { // else CometBFT listens for the signer itself
+		validator = privval.LoadFilePV(paths.ValidatorKey, paths.ValidatorState)
+	}
+	provider := func() (*cmttypes.GenesisDoc, error) { return genesis, nil }
+	comet, err := node.NewNodeWithContext(ctx, cfg, validator, nodeKey, creator{application}, provider,
+		cmtcfg.DefaultDBProvider, node.DefaultMetricsProvider(cfg.Instrumentation), bridge{log})
+	if err != nil {
+		return nil, errors.Join(err, application.Close())
+	}
+	n := &Node{application: application, comet: comet, genesis: genesis, log: log}
+	if err := comet.Start(); err != nil {
+		return nil, errors.Join(err, n.Stop())
+	}
+	log.Info().Str("chain", genesis.ChainID).Int64("height", application.store.Version()).
+		Str("rpc", c.RPCAddress).Str("p2p", c.P2PAddress).Str("id", string(nodeKey.ID())).Msg("node started")
+	return n, nil
+}
+
+// CheckGenesis refuses what CometBFT accepts and this chain does not.
+func CheckGenesis(doc *cmttypes.GenesisDoc) error {
+	if doc.InitialHeight != 1 {
+		return fmt.Errorf("initial_height is %d, want 1", doc.InitialHeight)
+	}
+	if len(doc.Validators) == 0 {
+		return errors.New("validators is empty")
+	}
+	var total int64
+	for i, v := range doc.Validators {
+		if v.Power < 1 || v.Power > cmttypes.MaxTotalVotingPower-total {
+			return fmt.Errorf("validators[%d].power is %d, want 1 and more, %d in all", i, v.Power,
+				cmttypes.MaxTotalVotingPower)
+		}
+		total += v.Power
+	}
+	return nil
+}
+
+// Failed is closed when the node cannot go on; Failure says why.
+func (n *Node) Failed() <-chan struct{} { return n.application.Failed() }
+
+// Failure is the error after which the node cannot go on.
+func (n *Node) Failure() error { return n.application.Failure() }
+
+// Stop ends consensus and networking first, then closes the stores. A stop is not needed for safety.
+func (n *Node) Stop() error {
+	var err error
+	if n.comet.IsRunning() {
+		err = n.comet.Stop()
+		n.comet.Wait()
+	}
+	return errors.Join(err, n.application.Close())
+}
+
+// ChainID is the chain's id.
+func (n *Node) ChainID() string { return n.genesis.ChainID }
+
+// readyAge is how old the newest block may be for a node that is ready.
+const readyAge = 10 * time.Second
+
+// Healthy is nil while the process can do its work.
+func (n *Node) Healthy() error {
+	select {
+	case <-n.Failed():
+		return n.Failure()
+	default:
+		return nil
+	}
+}
+
+// Ready is nil when the node has caught up and blocks come.
+func (n *Node) Ready() error {
+	if err := n.Healthy(); err != nil {
+		return err
+	}
+	status, err := rpclocal.New(n.comet).Status(context.Background())
+	if err != nil {
+		return err
+	}
+	if status.SyncInfo.CatchingUp {
+		return fmt.Errorf("catching up: height %d", status.SyncInfo.LatestBlockHeight)
+	}
+	if age := time.Since(status.SyncInfo.LatestBlockTime); age > readyAge {
+		return fmt.Errorf("newest block %d is %s old", status.SyncInfo.LatestBlockHeight, age.Round(time.Second))
+	}
+	return nil
+}

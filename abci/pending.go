@@ -1,0 +1,66 @@
+package abci
+
+import (
+	"fmt"
+	"sync"
+
+	"mprd/app"
+	"mprd/tx"
+)
+
+// pendingPerAccountMax bounds how many txs of one account wait in the mempool.
+const pendingPerAccountMax = 64
+
+// pendingTxs is what the mempool holds of each account: how many txs, what they will cost, and under which
+// nonces. It is emptied in Commit and filled again by the rechecks that follow.
+type pendingTxs struct {
+	mu       sync.Mutex
+	accounts map[tx.Address]*pendingAccount
+	nonces   map[tx.Digest]tx.Digest // nonce -> hash of the tx that holds it
+}
+
+type pendingAccount struct {
+	txs  int
+	fees uint64
+}
+
+func newPendingTxs() *pendingTxs {
+	p := &pendingTxs{}
+	p.reset()
+	return p
+}
+
+func (p *pendingTxs) reset() {
+	p.mu.Lock()
+	p.accounts = make(map[tx.Address]*pendingAccount)
+	p.nonces = make(map[tx.Digest]tx.Digest)
+	p.mu.Unlock()
+}
+
+// add takes a tx that passed admission, or says why its account may not have it waiting. The same tx again
+// changes nothing.
+func (p *pendingTxs) add(hash tx.Digest, a app.Admission) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if holder, taken := p.nonces[a.Nonce]; taken {
+		if holder == hash {
+			return nil
+		}
+		return fmt.Errorf("%w: by tx %x, which waits", tx.CodeReplay, holder)
+	}
+	account := p.accounts[a.Signer]
+	if account == nil {
+		account = &pendingAccount{}
+		p.accounts[a.Signer] = account
+	}
+	if account.txs >= pendingPerAccountMax {
+		return fmt.Errorf("%w: %d", tx.CodeMempoolCap, account.txs)
+	}
+	if account.fees+a.Fee > a.Balance {
+		return fmt.Errorf("%w: %d, fees of what waits %d, fee %d", tx.CodeBalance, a.Balance, account.fees, a.Fee)
+	}
+	p.nonces[a.Nonce] = hash
+	account.txs++
+	account.fees += a.Fee
+	return nil
+}

@@ -1,0 +1,118 @@
+package abci
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	abcitypes "github.com/cometbft/cometbft/abci/types"
+
+	"mprd/app"
+	"mprd/state"
+)
+
+// triedMax is how many txs of the mempool one proposal looks at.
+const triedMax = 20_000
+
+// execution is a block that was executed on the committed state and not yet staged.
+type execution struct {
+	hash    []byte
+	valid   bool // every tx admitted, none panicked, limits kept
+	why     string
+	results []app.TxResult
+	outcome *app.Outcome
+}
+
+// PrepareProposal builds what ProcessProposal accepts and nothing else: txs in the mempool's order, those that
+// are admitted after the ones before them, until the block is full.
+func (a *Application) PrepareProposal(_ context.Context, r *abcitypes.RequestPrepareProposal) (
+	*abcitypes.ResponsePrepareProposal, error) {
+	txs := r.Txs[:min(len(r.Txs), triedMax)]
+	defer a.metrics.phase("prepare", time.Now())
+	a.verifier.prefetch(txs)
+	base, done := a.base()
+	defer done()
+	block := a.machine.Begin(base, a.nonces, a.header(r.Height, r.Time))
+	response := &abcitypes.ResponsePrepareProposal{}
+	var size int64
+	for _, raw := range txs {
+		if size+protoBytes(raw) > r.MaxTxBytes {
+			continue
+		}
+		if block.Deliver(raw).Admitted {
+			response.Txs = append(response.Txs, raw)
+			size += protoBytes(raw)
+		}
+	}
+	return response, nil
+}
+
+// protoBytes is what a tx takes in CometBFT's block: its bytes, a tag and a length.
+func protoBytes(raw []byte) int64 {
+	n := int64(len(raw)) + 2
+	for l := len(raw); l >= 0x80; l >>= 7 {
+		n++
+	}
+	return n
+}
+
+// ProcessProposal refuses a block that breaks limits, holds a tx without effect, or makes a rule panic. What it
+// executed is kept for FinalizeBlock.
+func (a *Application) ProcessProposal(_ context.Context, r *abcitypes.RequestProcessProposal) (
+	*abcitypes.ResponseProcessProposal, error) {
+	defer a.metrics.phase("process", time.Now())
+	e := a.execute(r.Hash, r.Height, r.Time, r.Txs)
+	status := abcitypes.ResponseProcessProposal_ACCEPT
+	if !e.valid {
+		status = abcitypes.ResponseProcessProposal_REJECT
+		a.log.Warn().Int64("height", r.Height).Hex("proposer", r.ProposerAddress).Str("why", e.why).
+			Msg("proposal refused")
+	}
+	return &abcitypes.ResponseProcessProposal{Status: status}, nil
+}
+
+// executionsMax is how many executed proposals of a height are kept: one a round, usually one in all.
+const executionsMax = 4
+
+// execute runs a block on the committed state, or finds that it did so before.
+func (a *Application) execute(hash []byte, height int64, at time.Time, txs [][]byte) *execution {
+	for _, e := range a.executions {
+		if bytes.Equal(e.hash, hash) && e.outcome.Height == uint64(height) && len(hash) > 0 {
+			return e
+		}
+	}
+	a.verifier.prefetch(txs)
+	base, done := a.base()
+	defer done()
+	block := a.machine.Begin(base, a.nonces, a.header(height, at))
+	e := &execution{hash: bytes.Clone(hash), valid: true, results: make([]app.TxResult, len(txs))}
+	for i, raw := range txs {
+		e.results[i] = block.Deliver(raw)
+		if r := &e.results[i]; !r.Admitted && e.valid {
+			e.valid, e.why = false, fmt.Sprintf("tx %d: %s", i, r.Log)
+		}
+	}
+	e.outcome = block.Finish()
+	a.executions = append(a.executions, e)
+	if len(a.executions) > executionsMax {
+		a.executions = a.executions[1:]
+	}
+	return e
+}
+
+// base is the state that the next block is executed on.
+func (a *Application) base() (state.Reader, func()) {
+	if a.staged != nil {
+		return a.staged, func() {}
+	}
+	view := a.store.View()
+	return view, view.Close
+}
+
+func (a *Application) header(height int64, at time.Time) app.Header {
+	return app.Header{Height: uint64(height), TimeMs: milliseconds(at), AppHash: a.appHash}
+}
+
+// milliseconds of a block's time; CometBFT's genesis check keeps it after 1970.
+func milliseconds(at time.Time) uint64 { return uint64(max(at.UnixMilli(), 0)) }

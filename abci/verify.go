@@ -1,0 +1,170 @@
+package abci
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
+
+	"mprd/tx"
+)
+
+// Sizes of the caches, in entries of one generation; two generations are kept.
+const (
+	parsedMax   = 20_000
+	verifiedMax = 40_000
+	batchMax    = 256 // claims in one batch verification
+)
+
+// verifier decodes and believes transactions and remembers both. What it remembers of a signature is its
+// mathematics alone, never whether the key is the right one. Safe for concurrent use.
+type verifier struct {
+	chainID  string
+	parsed   *generations[tx.Digest, *tx.Transaction]
+	verified *generations[tx.Digest, struct{}]
+	hits     atomic.Uint64
+	misses   atomic.Uint64
+}
+
+func newVerifier(chainID string) *verifier {
+	return &verifier{
+		chainID:  chainID,
+		parsed:   newGenerations[tx.Digest, *tx.Transaction](parsedMax),
+		verified: newGenerations[tx.Digest, struct{}](verifiedMax),
+	}
+}
+
+// source is app.Source: the whole stateless check.
+func (v *verifier) source(raw []byte) (*tx.Transaction, error) {
+	t, err := v.parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.Verify(v)
+}
+
+// parse decodes and checks the shape, not the signatures.
+func (v *verifier) parse(raw []byte) (*tx.Transaction, error) {
+	key := sha256.Sum256(raw)
+	if t, ok := v.parsed.get(key); ok {
+		return t, nil
+	}
+	t, err := tx.Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.CheckShape(v.chainID); err != nil {
+		return nil, err
+	}
+	v.parsed.put(key, t)
+	return t, nil
+}
+
+// Verify implements tx.Verifier.
+func (v *verifier) Verify(c *tx.Claim) bool {
+	key := claimKey(c)
+	if _, ok := v.verified.get(key); ok {
+		v.hits.Add(1)
+		return true
+	}
+	v.misses.Add(1)
+	if !(tx.Plain{}).Verify(c) {
+		return false
+	}
+	v.verified.put(key, struct{}{})
+	return true
+}
+
+func claimKey(c *tx.Claim) tx.Digest {
+	var buf [len(c.Key) + len(c.Digest) + len(c.Signature)]byte
+	n := copy(buf[:], c.Key[:])
+	n += copy(buf[n:], c.Digest[:])
+	copy(buf[n:], c.Signature[:])
+	return sha256.Sum256(buf[:])
+}
+
+// prefetch verifies what a block's txs claim and nobody has verified yet, in batches over all cores. What
+// fails in a batch is left for Verify to judge one by one.
+func (v *verifier) prefetch(txs [][]byte) {
+	var open []*tx.Claim
+	for _, raw := range txs {
+		t, err := v.parse(raw)
+		if err != nil {
+			continue
+		}
+		claims := t.Claims()
+		for i := range claims {
+			if _, known := v.verified.get(claimKey(&claims[i])); !known {
+				open = append(open, &claims[i])
+			}
+		}
+	}
+	var workers sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for len(open) > 0 {
+		n := min(batchMax, len(open))
+		batch := open[:n]
+		open = open[n:]
+		slots <- struct{}{}
+		workers.Go(func() {
+			v.verifyBatch(batch)
+			<-slots
+		})
+	}
+	workers.Wait()
+}
+
+func (v *verifier) verifyBatch(claims []*tx.Claim) {
+	batch := ed25519.NewBatchVerifierWithCapacity(len(claims))
+	options := &ed25519.Options{Verify: ed25519.VerifyOptionsZIP_215}
+	for _, c := range claims {
+		batch.AddWithOptions(c.Key[:], c.Digest[:], c.Signature[:], options)
+	}
+	all, each := batch.Verify(rand.Reader)
+	v.misses.Add(uint64(len(claims)))
+	for i, c := range claims {
+		if all || each[i] {
+			v.verified.put(claimKey(c), struct{}{})
+		}
+	}
+}
+
+// generations is a bounded map that forgets by generations: when the young one is full it becomes the old
+// one, and the old one is dropped. Safe for concurrent use.
+type generations[K comparable, V any] struct {
+	mu         sync.RWMutex
+	max        int
+	young, old map[K]V
+}
+
+func newGenerations[K comparable, V any](max int) *generations[K, V] {
+	return &generations[K, V]{max: max, young: make(map[K]V)}
+}
+
+func (g *generations[K, V]) get(key K) (V, bool) {
+	g.mu.RLock()
+	value, ok := g.young[key]
+	if !ok {
+		value, ok = g.old[key]
+	}
+	g.mu.RUnlock()
+	return value, ok
+}
+
+func (g *generations[K, V]) put(key K, value V) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.young) >= g.max {
+		g.old, g.young = g.young, make(map[K]V)
+	}
+	g.young[key] = value
+}
+
+func (g *generations[K, V]) len() int {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return len(g.young) + len(g.old)
+}

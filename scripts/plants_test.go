@@ -105,8 +105,9 @@ func rulesOf(t *testing.T, name, text string, exports Exports) []string {
 // Upper libraries never reach the type checker.
 func plantExports(t *testing.T) Exports {
 	t.Helper()
-	exports, err := ListExports("..", "mprd/tx", "github.com/cosmos/gogoproto/proto", "context", "crypto/ed25519",
-		"crypto/rand", "flag", "hash/maphash", "io/fs", "log/slog", "maps", "math", "math/rand", "net", "net/http",
+	exports, err := ListExports("..", "mprd/tx", "github.com/cosmos/gogoproto/proto", "context",
+		"crypto/ed25519", "crypto/rand", "flag", "hash/maphash", "io/fs", "log/slog", "maps", "math", "math/rand",
+		"net", "net/http",
 		"os", "os/exec", "path/filepath", "reflect", "runtime", "runtime/debug", "slices", "sort", "sync",
 		"testing", "time", "unsafe")
 	if err != nil {

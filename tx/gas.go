@@ -24,8 +24,13 @@ func (t *Transaction) verifications() int {
 	return n
 }
 
-// Fee is the price of the tx in base units: base fee by kind, and the whole gas limit without refund.
-// baseFee and gasPerUnit are parameters of the chain; gasPerUnit is positive.
+// Fee is the price of the tx in base units.
 func (t *Transaction) Fee(baseFee, gasPerUnit uint64) uint64 {
-	return baseFee*t.Kind.info().base + t.Body.GasLimit/gasPerUnit
+	return FeeOf(t.Body, baseFee, gasPerUnit)
+}
+
+// FeeOf is the price of a body in base units: base fee by kind, and the whole gas limit without refund. baseFee
+// and gasPerUnit are parameters of the chain; gasPerUnit is positive. The body has a message.
+func FeeOf(b *Body, baseFee, gasPerUnit uint64) uint64 {
+	return baseFee*b.Kind().info().base + b.GasLimit/gasPerUnit
 }

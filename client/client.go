@@ -1,0 +1,201 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	abcitypes "github.com/cometbft/cometbft/abci/types"
+	rpcclient "github.com/cometbft/cometbft/rpc/client"
+	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
+	coretypes "github.com/cometbft/cometbft/rpc/core/types"
+
+	"mprd/state"
+	"mprd/tx"
+)
+
+// Client talks to one or several nodes of one chain; the next one is asked when one does not answer.
+type Client struct {
+	nodes   []*rpchttp.HTTP
+	chainID string // "" until a node was asked
+}
+
+// callTime bounds one call to one node.
+const callTime = 10 * time.Second
+
+// New makes a client of the nodes at addresses (http://host:port). With chainID "" the first answer says it.
+func New(addresses []string, chainID string) (*Client, error) {
+	c := &Client{chainID: chainID}
+	for _, address := range addresses {
+		node, err := rpchttp.New(address, "/websocket")
+		if err != nil {
+			return nil, fmt.Errorf("node %q: %w", address, err)
+		}
+		c.nodes = append(c.nodes, node)
+	}
+	if len(c.nodes) == 0 {
+		return nil, fmt.Errorf("%w: none is named", ErrUnreachable)
+	}
+	return c, nil
+}
+
+// each asks the nodes in turn until one answers.
+func each[R any](ctx context.Context, c *Client, ask func(context.Context, *rpchttp.HTTP) (R, error)) (R, error) {
+	var failed []error
+	var none R
+	for _, node := range c.nodes {
+		call, cancel := context.WithTimeout(ctx, callTime)
+		answer, err := ask(call, node)
+		cancel()
+		if err == nil || !unanswered(err) {
+			return answer, err
+		}
+		failed = append(failed, fmt.Errorf("%s: %w", node.Remote(), err))
+	}
+	return none, errors.Join(append([]error{ErrUnreachable}, failed...)...)
+}
+
+// unanswered tells a node that did not answer from one that said no.
+func unanswered(err error) bool { return !strings.Contains(err.Error(), "RPC error") }
+
+// Status is a node's own word about itself.
+func (c *Client) Status(ctx context.Context) (*coretypes.ResultStatus, error) {
+	return each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultStatus, error) {
+		return n.Status(ctx)
+	})
+}
+
+// ChainID is the chain's id: the one that New was given, or what a node says.
+func (c *Client) ChainID(ctx context.Context) (string, error) {
+	if c.chainID == "" {
+		status, err := c.Status(ctx)
+		if err != nil {
+			return "", err
+		}
+		c.chainID = status.NodeInfo.Network
+	}
+	return c.chainID, nil
+}
+
+// query asks one path. height 0 is the node's newest that can be proven.
+func (c *Client) query(ctx context.Context, path string, data []byte, height int64) (
+	*abcitypes.ResponseQuery, error) {
+	r, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultABCIQuery, error) {
+		return n.ABCIQueryWithOptions(ctx, path, data, rpcclient.ABCIQueryOptions{Height: height, Prove: true})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &r.Response, refusal(r.Response.Codespace, r.Response.Code, r.Response.Log)
+}
+
+// ask sends a request message and decodes the answer.
+func (c *Client) ask(ctx context.Context, path string, height int64, request, answer codec) error {
+	data, err := request.Marshal()
+	if err != nil {
+		return err
+	}
+	r, err := c.query(ctx, path, data, height)
+	if err != nil {
+		return err
+	}
+	return answer.Unmarshal(r.Value)
+}
+
+// Newest is the height of the newest state of a node. Its header does not exist yet, so it cannot be proven.
+func (c *Client) Newest(ctx context.Context) (int64, error) {
+	status, err := c.Status(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return status.SyncInfo.LatestBlockHeight, nil
+}
+
+// Row reads a row of a table from the newest state, unproven, into v. key is without the table's prefix.
+// ErrNotFound if there is none.
+func (c *Client) Row(ctx context.Context, table string, key []byte, v codec) error {
+	height, err := c.Newest(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := c.query(ctx, state.PathTable+table, key, height)
+	if err != nil {
+		return err
+	}
+	if len(r.Value) == 0 {
+		return fmt.Errorf("%w: no row %x in %s at height %d", ErrNotFound, key, table, r.Height)
+	}
+	return v.Unmarshal(r.Value)
+}
+
+// Page reads rows of a table in key order from start on, unproven, and the key to go on from.
+func (c *Client) Page(ctx context.Context, table string, start []byte, limit uint32) (*state.Page, error) {
+	page := &state.Page{}
+	err := c.ask(ctx, state.PathPage+table, 0, &state.PageRequest{Start: start, Limit: limit}, page)
+	return page, err
+}
+
+// Account reads an account, unproven.
+func (c *Client) Account(ctx context.Context, a tx.Address) (*state.Account, error) {
+	account := &state.Account{}
+	return account, c.Row(ctx, "accounts", a[:], account)
+}
+
+// Params reads the chain's parameters, unproven.
+func (c *Client) Params(ctx context.Context) (*state.Params, error) {
+	params := &state.Params{}
+	return params, c.Row(ctx, "params", nil, params)
+}
+
+// ActivePolicy reads the hash of the active bundle, unproven.
+func (c *Client) ActivePolicy(ctx context.Context) ([]byte, error) {
+	active := &state.ActivePolicy{}
+	err := c.Row(ctx, "active_policy", nil, active)
+	return active.Hash, err
+}
+
+// Target reads a target, unproven.
+func (c *Client) Target(ctx context.Context, id string) (*state.Target, error) {
+	target := &state.Target{}
+	return target, c.Row(ctx, "targets", []byte(id), target)
+}
+
+// Pending reads an action that waits for people, unproven.
+func (c *Client) Pending(ctx context.Context, id tx.Digest) (*state.Pending, error) {
+	pending := &state.Pending{}
+	return pending, c.Row(ctx, "pending", id[:], pending)
+}
+
+// Bundle reads a policy bundle by its hash.
+func (c *Client) Bundle(ctx context.Context, hash []byte) (*state.Bundle, error) {
+	bundle := &state.Bundle{}
+	return bundle, c.Row(ctx, "policies", hash, bundle)
+}
+
+// Simulate asks what a tx would come to on the newest state. Its signatures may be zeros.
+func (c *Client) Simulate(ctx context.Context, raw []byte) (*state.Simulation, error) {
+	r, err := c.query(ctx, state.PathSimulate, raw, 0)
+	if err != nil {
+		return nil, err
+	}
+	simulation := &state.Simulation{}
+	return simulation, simulation.Unmarshal(r.Value)
+}
+
+// Lookup finds the records of an action id or a tx hash in a node's local index.
+func (c *Client) Lookup(ctx context.Context, id tx.Digest) ([]uint64, error) {
+	height, err := c.Newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := &state.Lookup{}
+	if err := c.ask(ctx, state.PathLookup, height, &state.LookupRequest{Id: id[:]}, found); err != nil {
+		return nil, err
+	}
+	if len(found.Indexes) == 0 {
+		return nil, fmt.Errorf("%w: no record of %x", ErrNotFound, id)
+	}
+	return found.Indexes, nil
+}

@@ -1,0 +1,48 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+
+	"mprd/tx"
+)
+
+var (
+	// ErrUnreachable: no node answered.
+	ErrUnreachable = errors.New("no node answers")
+	// ErrNotFound: the chain has no such thing.
+	ErrNotFound = errors.New("not found")
+	// ErrBadProof: what was said is not proven.
+	ErrBadProof = errors.New("not proven")
+	// ErrUnknown: the transaction was sent, and nobody could say what became of it. It may yet be decided.
+	ErrUnknown = errors.New("outcome unknown")
+)
+
+// Refusal is the chain's no: the code that consensus agreed on, and the node's words.
+type Refusal struct {
+	Code *tx.Code
+	Log  string
+}
+
+func (r *Refusal) Error() string { return r.Log }
+
+func (r *Refusal) Unwrap() error { return r.Code }
+
+// refusal makes the error of a response's code; nil if the code is 0.
+func refusal(space string, number uint32, log string) error {
+	if number == 0 {
+		return nil
+	}
+	code := tx.CodeOf(space, number)
+	if code == nil {
+		code = &tx.Code{Space: space, Number: number, Text: "a code of another version", Remedy: "update mprd"}
+	}
+	if log == "" {
+		log = code.Text
+	}
+	return &Refusal{code, log}
+}
+
+func badProof(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrBadProof, fmt.Errorf(format, args...))
+}

@@ -1,0 +1,164 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
+	coretypes "github.com/cometbft/cometbft/rpc/core/types"
+
+	"mprd/tx"
+)
+
+// Draft is what a caller may choose about a tx; zero values are chosen for him.
+type Draft struct {
+	Life   time.Duration // of the token; 0 = tokenLife
+	Issued time.Time     // zero = now
+	MaxFee uint64        // 0 = the fee as it is now, doubled
+	Nonce  []byte        // nil = random
+}
+
+// tokenLife is how long a token lives unless the caller says so. The chain's limit is a parameter.
+const tokenLife = 2 * time.Minute
+
+// Fill completes a body that has a message, and cosigners if it is to have any: chain id, signer, token, gas
+// and fee. The body is sealed; its action hash is returned.
+func (c *Client) Fill(ctx context.Context, b *tx.Body, signer tx.Address, d Draft) (tx.Digest, error) {
+	chainID, err := c.ChainID(ctx)
+	if err != nil {
+		return tx.Digest{}, err
+	}
+	b.ChainId, b.Signer = chainID, signer[:]
+	if b.Token, err = d.token(); err != nil {
+		return tx.Digest{}, err
+	}
+	b.GasLimit, b.MaxFee = tx.GasFor(b), d.MaxFee
+	if b.MaxFee == 0 {
+		params, err := c.Params(ctx)
+		if err != nil {
+			return tx.Digest{}, err
+		}
+		b.MaxFee = 2 * tx.FeeOf(b, params.BaseFee, params.GasPerUnit)
+	}
+	return b.Seal()
+}
+
+func (d Draft) token() (*tx.Token, error) {
+	nonce := d.Nonce
+	if nonce == nil {
+		nonce = make([]byte, tx.NonceBytes)
+		if _, err := rand.Read(nonce); err != nil {
+			return nil, err
+		}
+	}
+	issued, life := d.Issued, d.Life
+	if issued.IsZero() {
+		issued = time.Now()
+	}
+	if life == 0 {
+		life = tokenLife
+	}
+	return &tx.Token{
+		Nonce: nonce, IssuedAtMs: uint64(issued.UnixMilli()), ExpiresAtMs: uint64(issued.Add(life).UnixMilli()),
+	}, nil
+}
+
+// Unsigned is the raw tx of a sealed body with zeros for signatures, as Simulate takes it.
+func (c *Client) Unsigned(ctx context.Context, b *tx.Body) ([]byte, error) {
+	raw, err := b.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	envelope := &tx.Tx{Body: raw}
+	for _, a := range append([][]byte{b.Signer}, approvers(b)...) {
+		account, err := c.Account(ctx, tx.AddressFrom(a))
+		if err != nil {
+			return nil, err
+		}
+		key := account.PublicKey
+		if key == nil {
+			return nil, fmt.Errorf("%w: account %s has no key yet; it is bound when it first signs",
+				ErrNotFound, tx.AddressFrom(a))
+		}
+		envelope.Signatures = append(envelope.Signatures,
+			&tx.Signature{PublicKey: key, Signature: make([]byte, tx.SignatureBytes)})
+	}
+	return envelope.Marshal()
+}
+
+func approvers(b *tx.Body) [][]byte {
+	var list [][]byte
+	for _, c := range b.Cosigners {
+		list = append(list, c.Approver)
+	}
+	return list
+}
+
+// Send hands a tx to a node's mempool. Sending it again is harmless: its nonce is used once.
+func (c *Client) Send(ctx context.Context, raw []byte) (tx.Digest, error) {
+	hash := sha256.Sum256(raw)
+	r, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultBroadcastTx, error) {
+		return n.BroadcastTxSync(ctx, raw)
+	})
+	if err != nil {
+		if strings.Contains(err.Error(), "tx already exists in cache") {
+			return hash, nil
+		}
+		return hash, err
+	}
+	return hash, refusal(r.Codespace, r.Code, r.Log)
+}
+
+// Committed is a tx's place in the chain and what it came to there.
+type Committed struct {
+	Hash   tx.Digest
+	Height int64
+	Index  uint32
+	Raw    []byte
+	Code   *tx.Code // nil = done
+	Log    string
+	Result tx.Result
+}
+
+// pollEvery is how often a waiting client looks.
+const pollEvery = 15 * time.Millisecond
+
+// Wait looks for a tx until it is in a block or ctx ends; then its outcome is unknown, never failed. It can be
+// called again, with the hash alone, at any time.
+func (c *Client) Wait(ctx context.Context, hash tx.Digest) (*Committed, error) {
+	for {
+		r, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultTx, error) {
+			return n.Tx(ctx, hash[:], false)
+		})
+		if err == nil {
+			return committed(hash, r)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: tx %x; ask again with: mprd tx wait %x", ErrUnknown, hash, hash)
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+func committed(hash tx.Digest, r *coretypes.ResultTx) (*Committed, error) {
+	done := &Committed{Hash: hash, Height: r.Height, Index: r.Index, Raw: r.Tx, Log: r.TxResult.Log}
+	var no *Refusal
+	if errors.As(refusal(r.TxResult.Codespace, r.TxResult.Code, r.TxResult.Log), &no) {
+		done.Code = no.Code
+	}
+	return done, done.Result.Unmarshal(r.TxResult.Data)
+}
+
+// Err is the chain's refusal of a committed tx, or nil.
+func (d *Committed) Err() error {
+	if d.Code == nil {
+		return nil
+	}
+	return &Refusal{d.Code, d.Log}
+}

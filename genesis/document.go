@@ -5,6 +5,7 @@ package genesis
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 
@@ -15,12 +16,14 @@ import (
 
 // Limits of a document. Each is hit by a test.
 const (
-	AccountsMax   = 100_000
-	TargetsMax    = 100_000
-	MembersMax    = 64
-	RolesMax      = 16
-	LabelsMax     = 64
-	DocumentBytes = 128 << 20
+	AccountsMax      = 100_000
+	OperatorsMax     = 10_000 // read at all; params.operators_max bounds it further
+	TargetsMax       = 100_000
+	MembersMax       = 64
+	RolesMax         = 16
+	LabelsMax        = 64
+	CredentialsMax   = 64
+	DocumentBytesMax = 128 << 20
 )
 
 // Document is the genesis of a chain. What it leaves out has the zero value; absent params are the defaults.
@@ -158,3 +161,9 @@ func (d *Document) JSON() ([]byte, error) {
 	err := encoder.Encode(d)
 	return buf.Bytes(), err
 }
+
+// hexBytes are bytes as lower-case hexadecimal digits in JSON.
+type hexBytes []byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (b hexBytes) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(b)), nil }

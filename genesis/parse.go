@@ -1,155 +1,88 @@
 package genesis
 
 import (
-	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"strconv"
 	"strings"
 
-	"mprd/state"
+	"mprd/tx"
 )
 
-// Error is one fault of a document, with the place where it is.
-type Error struct {
-	Line int    // from 1; 0 = the whole document
-	Path string // such as targets[2].spec.replicas
-	Text string
-}
+// Parse reads a whole document, strictly, and validates it. The error joins an *Error for each fault, at most
+// FaultsMax; with an error there is no document.
+func Parse(raw []byte) (*Document, error) { return parse(raw, whole) }
 
-func (e *Error) Error() string {
-	switch {
-	case e.Path == "":
-		return fmt.Sprintf("line %d: %s", e.Line, e.Text)
-	case e.Line == 0:
-		return fmt.Sprintf("%s: %s", e.Path, e.Text)
+// ParsePartial reads a document as people edit it, the policy being elsewhere or missing: all but the policy
+// is validated, with the lines. Join the policy and Validate it.
+func ParsePartial(raw []byte) (*Document, error) { return parse(raw, withoutPolicy) }
+
+func parse(raw []byte, sound []check) (*Document, error) {
+	r, fault := newReader(raw)
+	if fault != nil {
+		return nil, fault
 	}
-	return fmt.Sprintf("line %d: %s: %s", e.Line, e.Path, e.Text)
-}
-
-// Parse reads a whole document, strictly, and validates it. The error joins an *Error for each fault.
-func Parse(raw []byte) (*Document, error) {
-	d, lines, err := read(raw, "")
-	if err != nil {
-		return nil, err
+	d := &Document{}
+	r.document(d)("")
+	if list := d.faults("", sound, r.faults); len(list) > 0 {
+		locate(raw, list)
+		return nil, list.join()
 	}
-	return d, errors.Join(asErrors(d.faults(lines))...)
-}
-
-// ParsePartial reads a document as people edit it, the policy perhaps being elsewhere. Validate it once it is
-// joined.
-func ParsePartial(raw []byte) (*Document, error) {
-	d, _, err := read(raw, "")
-	return d, err
+	return d, nil
 }
 
 // Validate finds the faults of a document that was built or joined rather than parsed.
-func (d *Document) Validate() error { return errors.Join(asErrors(d.faults(nil))...) }
+func (d *Document) Validate() error { return d.faults("", whole, nil).join() }
 
 // ValidateFile finds the faults of a whole CometBFT genesis file, in which app_state is the document. The
-// lines are the file's.
+// lines and the paths are the file's. It is nil for a file with which a chain can begin.
 func ValidateFile(raw []byte) []*Error {
-	var file struct {
-		AppState json.RawMessage `json:"app_state"`
+	r, fault := newReader(raw)
+	if fault != nil {
+		return faults{fault}
 	}
-	if err := json.Unmarshal(raw, &file); err != nil {
-		return []*Error{jsonError(raw, err)}
-	}
-	if len(file.AppState) == 0 {
-		return []*Error{{Path: "app_state", Text: "is absent"}}
-	}
-	d, lines, err := read(raw, "app_state")
-	if err != nil {
-		var fault *Error
-		errors.As(err, &fault)
-		return []*Error{fault}
-	}
-	return d.faults(lines)
-}
-
-func asErrors(faults []*Error) []error {
-	list := make([]error, len(faults))
-	for i, f := range faults {
-		list[i] = f
-	}
+	d, f := &Document{}, &file{}
+	r.file(d, f)
+	list := d.faults(appState, whole, r.faults)
+	f.faults(&list)
+	locate(raw, list)
 	return list
 }
 
-// read decodes the document that stands at the member of raw's top object, or raw itself.
-func read(raw []byte, member string) (*Document, lineIndex, error) {
-	if len(raw) > DocumentBytes {
-		return nil, nil, &Error{Text: fmt.Sprintf("%d bytes, limit %d", len(raw), DocumentBytes)}
+// faults adds to the faults of form, found when it was read, what else is wrong with the document, which
+// stands at path. If its form is wrong only what each part says for itself is looked at, and not again what
+// was found already.
+func (d *Document) faults(path string, sound []check, form faults) faults {
+	in := &inspection{doc: d, path: path, list: form, accounts: make(map[tx.Address]*Account, len(d.Accounts))}
+	checks := sound
+	if len(form) > 0 {
+		checks = apart
+		in.found = form[:len(form):len(form)]
 	}
-	lines, document, err := walk(raw, member)
-	if err != nil {
-		return nil, nil, err
+	for _, look := range checks {
+		look(in)
 	}
-	d := &Document{}
-	decoder := json.NewDecoder(bytes.NewReader(document.bytes))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(d); err != nil {
-		fault := jsonError(document.bytes, err)
-		if name, ok := unknownName(err); ok {
-			fault.Line = lines.named(name)
-		} else if fault.Line > 0 {
-			fault.Line += document.line - 1
+	return in.list
+}
+
+// Faults lists the faults that an error of this package joins; nil if it is of another kind.
+func Faults(err error) []*Error {
+	var one *Error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var list []*Error
+		for _, e := range joined.Unwrap() {
+			list = append(list, Faults(e)...)
 		}
-		return nil, nil, fault
+		return list
 	}
-	if d.Params != nil {
-		// Params that are named override the defaults one by one.
-		params := state.DefaultParams()
-		if err := json.Unmarshal(document.bytes, &struct {
-			Params *state.Params `json:"params"`
-		}{params}); err != nil {
-			return nil, nil, jsonError(document.bytes, err)
-		}
-		d.Params = params
+	if errors.As(err, &one) {
+		return []*Error{one}
 	}
-	return d, lines, nil
+	return nil
 }
 
-// jsonError finds the line of an error of encoding/json.
-func jsonError(raw []byte, err error) *Error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		return &Error{Line: lineAt(raw, syntax.Offset), Text: syntax.Error()}
-	case errors.As(err, &kind):
-		text := fmt.Sprintf("%s where %s is wanted", kind.Value, kind.Type)
-		return &Error{Line: lineAt(raw, kind.Offset), Path: kind.Field, Text: text}
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return &Error{Line: lineAt(raw, int64(len(raw))), Text: "the document ends too early"}
+// below is the path of a part of the document that stands at path.
+func below(path, part string) string {
+	if path == "" || part == "" || strings.HasPrefix(part, "[") {
+		return path + part
 	}
-	return &Error{Text: err.Error()}
-}
-
-func unknownName(err error) (string, bool) {
-	quoted, found := strings.CutPrefix(err.Error(), "json: unknown field ")
-	if !found {
-		return "", false
-	}
-	name, unquoteErr := strconv.Unquote(quoted)
-	return name, unquoteErr == nil
-}
-
-func lineAt(raw []byte, offset int64) int {
-	return 1 + bytes.Count(raw[:min(offset, int64(len(raw)))], []byte{'\n'})
-}
-
-// hexBytes are bytes as lower-case hex in JSON.
-type hexBytes []byte
-
-// MarshalText implements encoding.TextMarshaler.
-func (b hexBytes) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(b)), nil }
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (b *hexBytes) UnmarshalText(text []byte) error {
-	raw, err := hex.DecodeString(string(text))
-	*b = raw
-	return err
+	return path + "." + part
 }

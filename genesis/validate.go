@@ -10,36 +10,37 @@ import (
 	"mprd/tx"
 )
 
-// faultsMax is how many faults are told at once.
-const faultsMax = 20
+// check looks at one part of a document.
+type check func(*inspection)
+
+// What is looked at, in this order.
+var (
+	whole = []check{
+		(*inspection).params, (*inspection).eachAccount, (*inspection).supply, (*inspection).eachOperator,
+		(*inspection).committees, (*inspection).eachTarget, (*inspection).policy,
+	}
+	withoutPolicy = whole[:len(whole)-1]
+	// apart are the checks of parts for themselves, which mean something even if other parts are not read.
+	apart = []check{(*inspection).params, (*inspection).eachAccount, (*inspection).eachTarget}
+)
 
 // inspection collects the faults of one document.
 type inspection struct {
 	doc      *Document
-	lines    lineIndex
-	list     []*Error
+	path     string // of the document in what it was read from
+	found    faults // faults of form: nothing more is said of their places
+	list     faults
 	accounts map[tx.Address]*Account
 }
 
-// faults finds what is wrong with the document, at most faultsMax things.
-func (d *Document) faults(lines lineIndex) []*Error {
-	in := &inspection{doc: d, lines: lines, accounts: make(map[tx.Address]*Account, len(d.Accounts))}
-	for _, look := range []func(){
-		in.params, in.eachAccount, in.supply, in.eachOperator, in.committees, in.eachTarget, in.policy,
-	} {
-		look()
-	}
-	return in.list
-}
-
-func (in *inspection) fault(path, format string, args ...any) {
-	if len(in.list) < faultsMax {
-		line := 0
-		if in.lines != nil {
-			line = in.lines.at(path)
+func (in *inspection) fault(part, format string, args ...any) {
+	path := below(in.path, part)
+	for _, f := range in.found {
+		if within(f.Path, path) || within(path, f.Path) {
+			return
 		}
-		in.list = append(in.list, &Error{Line: line, Path: path, Text: fmt.Sprintf(format, args...)})
 	}
+	in.list.add(0, path, format, args...)
 }
 
 // check faults err at path, if there is one.

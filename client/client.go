@@ -12,6 +12,7 @@ import (
 	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
 	coretypes "github.com/cometbft/cometbft/rpc/core/types"
 
+	"mprd/audit"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -88,7 +89,7 @@ func (c *Client) query(ctx context.Context, path string, data []byte, height int
 	if err != nil {
 		return nil, err
 	}
-	return &r.Response, refusal(r.Response.Codespace, r.Response.Code, r.Response.Log)
+	return &r.Response, RefusalOf(r.Response.Codespace, r.Response.Code, r.Response.Log)
 }
 
 // ask sends a request message and decodes the answer.
@@ -198,4 +199,17 @@ func (c *Client) Lookup(ctx context.Context, id tx.Digest) ([]uint64, error) {
 		return nil, fmt.Errorf("%w: no record of %x", ErrNotFound, id)
 	}
 	return found.Indexes, nil
+}
+
+// Record reads a record of the log, unproven, from the newest state.
+func (c *Client) Record(ctx context.Context, index uint64) (*audit.Record, error) {
+	height, err := c.Newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var answer state.RecordProof
+	if err := c.ask(ctx, state.PathRecord, height, &state.RecordRequest{Index: index}, &answer); err != nil {
+		return nil, err
+	}
+	return audit.DecodeLeaf(answer.Leaf)
 }

@@ -28,8 +28,8 @@ func (r *Refusal) Error() string { return r.Log }
 
 func (r *Refusal) Unwrap() error { return r.Code }
 
-// refusal makes the error of a response's code; nil if the code is 0.
-func refusal(space string, number uint32, log string) error {
+// RefusalOf makes the error of a response's code; nil if the code is 0.
+func RefusalOf(space string, number uint32, log string) error {
 	if number == 0 {
 		return nil
 	}

@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
 	coretypes "github.com/cometbft/cometbft/rpc/core/types"
@@ -11,6 +13,7 @@ import (
 
 	"mprd/audit"
 	"mprd/state"
+	"mprd/tx"
 )
 
 // ProveHead makes a proof file of the audit log's head at a height (0 = the newest that can be proven).
@@ -46,6 +49,33 @@ func (c *Client) ProveRecord(ctx context.Context, index uint64) ([]byte, error) 
 		return nil, err
 	}
 	return c.proofFile(ctx, at, &ProofFile{Claim: &ProofFile_Record{Record: claim}})
+}
+
+// ProveRecordWhenReady waits for the header that a record of the newest block needs: one block later.
+func (c *Client) ProveRecordWhenReady(ctx context.Context, index uint64) ([]byte, error) {
+	for {
+		raw, err := c.ProveRecord(ctx, index)
+		if !errors.Is(err, ErrNotFound) {
+			return raw, err
+		}
+		if there, newestErr := c.recordExists(ctx, index); newestErr != nil || !there {
+			return nil, errors.Join(err, newestErr)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// recordExists asks the newest state.
+func (c *Client) recordExists(ctx context.Context, index uint64) (bool, error) {
+	_, err := c.Record(ctx, index)
+	if errors.Is(err, tx.CodeQueryIndex) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (c *Client) recordClaim(ctx context.Context, index uint64) (*RecordClaim, int64, error) {

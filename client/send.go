@@ -111,7 +111,7 @@ func (c *Client) Send(ctx context.Context, raw []byte) (tx.Digest, error) {
 		}
 		return hash, err
 	}
-	return hash, refusal(r.Codespace, r.Code, r.Log)
+	return hash, RefusalOf(r.Codespace, r.Code, r.Log)
 }
 
 // Committed is a tx's place in the chain and what it came to there.
@@ -149,7 +149,7 @@ func (c *Client) Wait(ctx context.Context, hash tx.Digest) (*Committed, error) {
 func committed(hash tx.Digest, r *coretypes.ResultTx) (*Committed, error) {
 	done := &Committed{Hash: hash, Height: r.Height, Index: r.Index, Raw: r.Tx, Log: r.TxResult.Log}
 	var no *Refusal
-	if errors.As(refusal(r.TxResult.Codespace, r.TxResult.Code, r.TxResult.Log), &no) {
+	if errors.As(RefusalOf(r.TxResult.Codespace, r.TxResult.Code, r.TxResult.Log), &no) {
 		done.Code = no.Code
 	}
 	return done, done.Result.Unmarshal(r.TxResult.Data)

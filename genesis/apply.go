@@ -7,8 +7,12 @@ import (
 	"mprd/tx"
 )
 
-// Apply writes a valid document as the state at height 0. T and C begin at genesisTimeMs.
+// Apply writes the document as the state at height 0. T and C begin at genesisTimeMs. It writes the same
+// whatever the order in the document, and nothing at all if the document is not valid: see Validate.
 func (d *Document) Apply(o *state.Overlay, genesisTimeMs uint64) error {
+	if genesisTimeMs == 0 {
+		return &Error{Path: "genesis_time", Text: "is not set"}
+	}
 	if err := d.Validate(); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"strconv"
 
 	"mprd/policy"
 	"mprd/state"
@@ -23,16 +24,17 @@ const (
 	RolesMax         = 16
 	LabelsMax        = 64
 	CredentialsMax   = 64
+	RateMax          = 1_000_000_000_000 // of requests per second and bursts: products stay inside 63 bits
 	DocumentBytesMax = 128 << 20
 )
 
 // Document is the genesis of a chain. What it leaves out has the zero value; absent params are the defaults.
 type Document struct {
-	Params     *state.Params `json:"params,omitempty"`
-	Accounts   []Account     `json:"accounts"`
-	Operators  []Operator    `json:"operators"`
+	Params     *state.Params `json:"-"` // written by JSON, which must not leave zeros out
+	Accounts   []Account     `json:"accounts,omitempty"`
+	Operators  []Operator    `json:"operators,omitempty"`
 	Committees Committees    `json:"committees"`
-	Targets    []Target      `json:"targets"`
+	Targets    []Target      `json:"targets,omitempty"`
 	Pools      Pools         `json:"pools"`
 	// Policy is the active bundle: path -> text.
 	Policy map[string]string `json:"policy,omitempty"`
@@ -45,13 +47,13 @@ type Account struct {
 	Balance   uint64     `json:"balance"`    // base units
 	Class     string     `json:"class"`      // human, agent or service
 	Entity    string     `json:"entity"`
-	Roles     []string   `json:"roles"`
+	Roles     []string   `json:"roles,omitempty"`
 }
 
 // Operator may request actions and, in its groups, execute them.
 type Operator struct {
 	Address        tx.Address `json:"address"`
-	ExecutorGroups []string   `json:"executor_groups"`
+	ExecutorGroups []string   `json:"executor_groups,omitempty"`
 	Stake          uint64     `json:"stake"`      // base units; a weight until the stake module holds it
 	Reputation     uint64     `json:"reputation"` // ppm
 }
@@ -65,7 +67,7 @@ type Committees struct {
 
 // Committee is k of its members' entities.
 type Committee struct {
-	Members   []tx.Address `json:"members"`
+	Members   []tx.Address `json:"members,omitempty"`
 	Threshold uint32       `json:"threshold"`
 }
 
@@ -76,7 +78,7 @@ type Target struct {
 	Tier           string            `json:"tier"`
 	Region         string            `json:"region"`
 	Critical       bool              `json:"critical"`
-	Labels         map[string]string `json:"labels"`
+	Labels         map[string]string `json:"labels,omitempty"`
 	ExecutorGroup  string            `json:"executor_group"`
 	Idempotent     bool              `json:"idempotent"`
 	Fenced         bool              `json:"fenced"`
@@ -91,19 +93,19 @@ type Bounds struct {
 	ReplicasMax          uint32   `json:"replicas_max"`
 	RequestsPerSecondMax uint64   `json:"requests_per_second_max"`
 	BurstMax             uint64   `json:"burst_max"`
-	Backends             []string `json:"backends"`
-	Credentials          []string `json:"credentials"`
+	Backends             []string `json:"backends,omitempty"`
+	Credentials          []string `json:"credentials,omitempty"`
 }
 
 // Spec is the desired state at genesis.
 type Spec struct {
 	Generation        uint64       `json:"generation"` // at least 1
-	Backends          []Backend    `json:"backends"`
+	Backends          []Backend    `json:"backends,omitempty"`
 	RequestsPerSecond uint64       `json:"requests_per_second"`
 	Burst             uint64       `json:"burst"`
 	Paused            bool         `json:"paused"`
 	Replicas          uint32       `json:"replicas"`
-	Credentials       []Credential `json:"credentials"`
+	Credentials       []Credential `json:"credentials,omitempty"`
 }
 
 // Backend is one share of the traffic.
@@ -122,6 +124,13 @@ type Credential struct {
 // Pools are what belongs to nobody, in base units.
 type Pools struct {
 	Treasury uint64 `json:"treasury"`
+}
+
+// New is a document with the default parameters and this policy, and nobody in it yet.
+func New(b policy.Bundle) *Document {
+	d := &Document{Params: state.DefaultParams()}
+	d.Join(b)
+	return d
 }
 
 // Join puts a bundle into a document that was edited without one.
@@ -152,14 +161,37 @@ func (d *Document) params() *state.Params {
 	return d.Params
 }
 
-// JSON is the document as people read it. The same document gives the same bytes.
+// JSON is the document as people read it, indented, each parameter said. The same document gives the same
+// bytes, and Parse gives a valid document back.
 func (d *Document) JSON() ([]byte, error) {
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	err := encoder.Encode(d)
+	err := encoder.Encode(struct {
+		Params *params `json:"params,omitempty"`
+		*Document
+	}{(*params)(d.Params), d})
 	return buf.Bytes(), err
+}
+
+// params are state.Params as they stand in the document: in the order of the schema, zeros too.
+type params state.Params
+
+// MarshalJSON implements json.Marshaler.
+func (p *params) MarshalJSON() ([]byte, error) {
+	var faults []error
+	text := []byte{'{'}
+	eachParam((*state.Params)(p), func(name string, field any) {
+		value, err := json.Marshal(field)
+		faults = append(faults, err)
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		text = append(strconv.AppendQuote(text, name), ':')
+		text = append(text, value...)
+	})
+	return append(text, '}'), errors.Join(faults...)
 }
 
 // hexBytes are bytes as lower-case hexadecimal digits in JSON.

@@ -49,7 +49,16 @@ func (f faults) join() error {
 	return errors.Join(list...)
 }
 
-// reason is an error's own words, without the code that the chain would refuse a tx with.
+// reason is an error's own words, without the code with which the chain would refuse a tx.
 func reason(err error) string {
-	return strings.TrimPrefix(err.Error(), tx.CodeMalformed.Text+": ")
+	text := strings.TrimPrefix(err.Error(), tx.CodeMalformed.Text+": ")
+	return strings.TrimPrefix(text, tx.CodeParameters.Text+": ")
+}
+
+// parts are the errors that err joins, or err alone.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
 }

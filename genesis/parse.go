@@ -63,20 +63,20 @@ func (d *Document) faults(path string, sound []check, form faults) faults {
 	return in.list
 }
 
-// Faults lists the faults that an error of this package joins; nil if it is of another kind.
+// Faults lists the faults that an error of Parse, ParsePartial, Validate or Apply tells; nil if it is of
+// another kind.
 func Faults(err error) []*Error {
-	var one *Error
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var list []*Error
-		for _, e := range joined.Unwrap() {
-			list = append(list, Faults(e)...)
+	var list []*Error
+	if err == nil {
+		return nil
+	}
+	for _, one := range parts(err) {
+		var fault *Error
+		if errors.As(one, &fault) {
+			list = append(list, fault)
 		}
-		return list
 	}
-	if errors.As(err, &one) {
-		return []*Error{one}
-	}
-	return nil
+	return list
 }
 
 // below is the path of a part of the document that stands at path.

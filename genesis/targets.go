@@ -20,7 +20,7 @@ func (in *inspection) eachTarget() {
 		t := &in.doc.Targets[i]
 		path := fmt.Sprintf("targets[%d]", i)
 		if seen[t.ID] {
-			in.fault(path+".id", "%q stands there twice", t.ID)
+			in.fault(path+".id", "%.64q stands there twice", t.ID)
 		}
 		seen[t.ID] = true
 		for _, name := range []struct{ field, value string }{
@@ -43,8 +43,8 @@ func (in *inspection) labels(path string, labels map[string]string) {
 		in.fault(path, "%d labels, limit %d", len(labels), LabelsMax)
 	}
 	for _, name := range sortedKeys(labels) {
-		in.check(path+"."+name, tx.CheckName("label", name))
-		in.check(path+"."+name, tx.CheckText("value", labels[name], tx.StringBytesMax))
+		in.check(join(path, name), tx.CheckName("label", name))
+		in.check(join(path, name), tx.CheckText("value", labels[name], tx.StringBytesMax))
 	}
 }
 
@@ -52,8 +52,17 @@ func (in *inspection) bounds(path string, b *Bounds) {
 	if b.ReplicasMin > b.ReplicasMax {
 		in.fault(path+".replicas_min", "%d, above replicas_max %d", b.ReplicasMin, b.ReplicasMax)
 	}
-	if len(b.Backends) > tx.BackendsMax || len(b.Credentials) > tx.BackendsMax {
-		in.fault(path, "more than %d names", tx.BackendsMax)
+	if n := len(b.Backends); n > tx.BackendsMax {
+		in.fault(path+".backends", "%d names, limit %d", n, tx.BackendsMax)
+	}
+	if n := len(b.Credentials); n > CredentialsMax {
+		in.fault(path+".credentials", "%d names, limit %d", n, CredentialsMax)
+	}
+	if b.RequestsPerSecondMax > RateMax {
+		in.fault(path+".requests_per_second_max", "%d, limit %d", b.RequestsPerSecondMax, uint64(RateMax))
+	}
+	if b.BurstMax > RateMax {
+		in.fault(path+".burst_max", "%d, limit %d", b.BurstMax, uint64(RateMax))
 	}
 	in.names(path+".backends", b.Backends)
 	in.names(path+".credentials", b.Credentials)
@@ -73,19 +82,33 @@ func (in *inspection) spec(path string, t *Target) {
 	if s.Burst > b.BurstMax {
 		in.fault(path+".burst", "%d, bound is %d", s.Burst, b.BurstMax)
 	}
-	if len(s.Backends) > 0 {
-		in.check(path+".backends", tx.CheckWeights(s.backends()))
+	in.backends(path+".backends", s, b)
+	in.credentials(path+".credentials", s, b)
+}
+
+// backends share out the whole, if the target has any.
+func (in *inspection) backends(path string, s *Spec, b *Bounds) {
+	if len(b.Backends) > 0 || len(s.Backends) > 0 {
+		in.check(path, tx.CheckWeights(s.backends()))
 	}
 	for i, backend := range s.Backends {
 		if !slices.Contains(b.Backends, backend.Name) {
-			in.fault(fmt.Sprintf("%s.backends[%d]", path, i), "%q is not in the bounds", backend.Name)
+			in.fault(fmt.Sprintf("%s[%d].name", path, i), "%.64q is not in the bounds", backend.Name)
 		}
 	}
+}
+
+func (in *inspection) credentials(path string, s *Spec, b *Bounds) {
+	seen := make(map[string]bool)
 	for i, c := range s.Credentials {
-		at := fmt.Sprintf("%s.credentials[%d]", path, i)
-		if !slices.Contains(b.Credentials, c.Name) || i > 0 && s.Credentials[i-1].Name == c.Name {
-			in.fault(at, "%q is not in the bounds, or there twice", c.Name)
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case !slices.Contains(b.Credentials, c.Name):
+			in.fault(at+".name", "%.64q is not in the bounds", c.Name)
+		case seen[c.Name]:
+			in.fault(at+".name", "%.64q stands there twice", c.Name)
 		}
+		seen[c.Name] = true
 		in.check(at+".version", tx.CheckName("version", c.Version))
 		if len(c.Digest) != tx.HashBytes {
 			in.fault(at+".digest", "%d bytes, want %d", len(c.Digest), tx.HashBytes)

@@ -1,9 +1,11 @@
 package genesis
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"mprd/policy"
 	"mprd/state"
@@ -46,11 +48,27 @@ func (in *inspection) fault(part, format string, args ...any) {
 // check faults err at path, if there is one.
 func (in *inspection) check(path string, err error) {
 	if err != nil {
-		in.fault(path, "%s", err)
+		in.fault(path, "%s", reason(err))
 	}
 }
 
-func (in *inspection) params() { in.check("params", in.doc.params().Validate()) }
+// params holds each fault of the parameters against the one that it begins with.
+func (in *inspection) params() {
+	p := in.doc.params()
+	err := p.Validate()
+	if err == nil {
+		return
+	}
+	known := make(map[string]bool)
+	eachParam(p, func(name string, _ any) { known[name] = true })
+	for _, one := range parts(err) {
+		path := "params"
+		if name, _, _ := strings.Cut(one.Error(), " "); known[name] {
+			path = join(path, name)
+		}
+		in.fault(path, "%s", one)
+	}
+}
 
 func (in *inspection) eachAccount() {
 	if n := len(in.doc.Accounts); n == 0 || n > AccountsMax {
@@ -68,11 +86,11 @@ func (in *inspection) eachAccount() {
 		case tx.AddressOf(a.PublicKey) != a.Address:
 			in.fault(path+".address", "the key's address is %s", tx.AddressOf(a.PublicKey))
 		case in.accounts[a.Address] != nil:
-			in.fault(path, "%s stands there twice", a.Address)
+			in.fault(path+".address", "%s stands there twice", a.Address)
 		}
 		in.accounts[a.Address] = a
 		if classes[a.Class] == 0 {
-			in.fault(path+".class", "%q, want human, agent or service", a.Class)
+			in.fault(path+".class", "%.40q, want human, agent or service", a.Class)
 		}
 		if a.Entity != "" {
 			in.check(path+".entity", tx.CheckName("entity", a.Entity))
@@ -92,18 +110,26 @@ func (in *inspection) names(path string, names []string) {
 }
 
 func (in *inspection) supply() {
-	sum, whole := in.doc.Pools.Treasury, true
-	for _, a := range in.doc.Accounts {
-		sum += a.Balance
-		whole = whole && sum >= a.Balance && sum <= tx.SupplyMax
+	sum := in.doc.Pools.Treasury
+	if sum > tx.SupplyMax {
+		in.fault("pools.treasury", "%d, all of the supply is at most %d", sum, uint64(tx.SupplyMax))
+		return
 	}
-	if !whole || sum == 0 || sum > tx.SupplyMax {
-		in.fault("accounts", "balances and pools sum to %d base units, want 1 to %d", sum, uint64(tx.SupplyMax))
+	for i, a := range in.doc.Accounts {
+		if a.Balance > tx.SupplyMax-sum {
+			in.fault(fmt.Sprintf("accounts[%d].balance", i), "%d, with which the supply is above its limit %d",
+				a.Balance, uint64(tx.SupplyMax))
+			return
+		}
+		sum += a.Balance
+	}
+	if sum == 0 {
+		in.fault("accounts", "all balances and pools are 0: nobody could pay a fee")
 	}
 }
 
 func (in *inspection) eachOperator() {
-	if limit := in.doc.params().OperatorsMax; len(in.doc.Operators) > int(limit) {
+	if limit := in.doc.params().OperatorsMax; uint64(len(in.doc.Operators)) > uint64(limit) {
 		in.fault("operators", "%d operators, operators_max is %d", len(in.doc.Operators), limit)
 	}
 	seen := make(map[tx.Address]bool)
@@ -117,6 +143,8 @@ func (in *inspection) eachOperator() {
 			in.fault(path+".address", "%s stands there twice", o.Address)
 		case len(o.ExecutorGroups) > 0 && account.Entity == "":
 			in.fault(path+".executor_groups", "an account without an entity executes nothing")
+		case slices.Contains(o.ExecutorGroups, state.GroupNone):
+			in.fault(path+".executor_groups", "%q is what a target without executors says", state.GroupNone)
 		}
 		seen[o.Address] = true
 		if o.Reputation > 1_000_000 {
@@ -137,7 +165,7 @@ func (in *inspection) committees() {
 	in.committee("committees.governors", in.doc.Committees.Governors)
 	in.committee("committees.guardians", in.doc.Committees.Guardians)
 	// A requester's own entity never counts, so a floor of k needs k+1 entities.
-	if floor := slices.Max(append([]uint32{0}, in.doc.params().MinK...)); int(floor) >= entities {
+	if floor := slices.Max(append([]uint32{0}, in.doc.params().MinK...)); uint64(floor) >= uint64(entities) {
 		in.fault("committees.approvers", "%d entities, but min_k asks for %d beside the requester's own",
 			entities, floor)
 	}
@@ -165,29 +193,52 @@ func (in *inspection) committee(path string, c Committee) int {
 		}
 		seen[member] = true
 	}
-	if c.Threshold == 0 || int(c.Threshold) > len(entities) {
+	if c.Threshold == 0 || uint64(c.Threshold) > uint64(len(entities)) {
 		in.fault(path+".threshold", "%d, want 1 to the %d entities", c.Threshold, len(entities))
 	}
 	return len(entities)
 }
 
+// policy compiles the bundle, as the chain will, and runs its tests.
 func (in *inspection) policy() {
 	bundle, err := in.doc.bundle()
 	if err != nil {
-		in.fault("policy", "%s", err)
+		in.bundleFaults(err)
 		return
 	}
 	compiled, err := policy.Compile(bundle)
 	if err != nil {
-		in.fault("policy", "%s", err)
+		in.bundleFaults(err)
 		return
 	}
 	results, err := compiled.RunTests()
-	in.check("policy", err)
+	if err != nil {
+		in.bundleFaults(err)
+	}
 	for _, r := range results {
 		if !r.Passed() {
-			in.fault("policy", "its test %q fails: %v", r.Case.Name, r.Faults)
+			in.fault(join("policy", r.Case.Path), "test %.80q fails: %s", r.Case.Name, strings.Join(r.Faults, "; "))
 		}
+	}
+}
+
+// bundleFaults holds each fault of the bundle against the file in which it is. The line inside that file goes
+// into the words: in the document the whole file is one line.
+func (in *inspection) bundleFaults(err error) {
+	for _, one := range parts(err) {
+		var fault *policy.Error
+		if !errors.As(one, &fault) {
+			in.fault("policy", "%s", one)
+			continue
+		}
+		path, words := "policy", fmt.Sprintf("%s (%s)", fault.Text, fault.Rule)
+		if fault.Path != "" {
+			path = join(path, fault.Path)
+		}
+		if fault.Line > 0 {
+			words = fmt.Sprintf("line %d of the file: %s", fault.Line, words)
+		}
+		in.fault(path, "%s", words)
 	}
 }
 

@@ -18,6 +18,9 @@ import (
 // AppVersion is the version of the rules, in every block header. It rises only with an upgrade of the chain.
 const AppVersion = 1
 
+// AuditDir is the folder of the leaf store, inside the application's.
+const AuditDir = "audit"
+
 // Options are local choices of a node; they change no result.
 type Options struct {
 	KeepVersions int64 // versions of the state that queries can still ask about
@@ -70,7 +73,7 @@ func OpenApplication(dir, chainID string, options Options, m *metrics, log zerol
 	if a.store, err = state.OpenStore(dir, storeOptions); err != nil {
 		return nil, err
 	}
-	if a.audit, err = audit.Open(filepath.Join(dir, "audit")); err != nil {
+	if a.audit, err = audit.Open(filepath.Join(dir, AuditDir)); err != nil {
 		return nil, errors.Join(err, a.store.Close())
 	}
 	if err := a.load(dir); err != nil {

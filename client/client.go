@@ -116,7 +116,7 @@ func (c *Client) Newest(ctx context.Context) (int64, error) {
 
 // Row reads a row of a table from the newest state, unproven, into v. key is without the table's prefix.
 // ErrNotFound if there is none.
-func (c *Client) Row(ctx context.Context, table string, key []byte, v codec) error {
+func (c *Client) Row(ctx context.Context, table string, key []byte, v state.Message) error {
 	height, err := c.Newest(ctx)
 	if err != nil {
 		return err
@@ -212,4 +212,17 @@ func (c *Client) Record(ctx context.Context, index uint64) (*audit.Record, error
 		return nil, err
 	}
 	return audit.DecodeLeaf(answer.Leaf)
+}
+
+// Head reads the audit log's head from the newest state, unproven.
+func (c *Client) Head(ctx context.Context) (audit.Head, error) {
+	height, err := c.Newest(ctx)
+	if err != nil {
+		return audit.Head{}, err
+	}
+	r, err := c.query(ctx, state.PathAuditHead, nil, height)
+	if err != nil {
+		return audit.Head{}, err
+	}
+	return audit.DecodeHead(r.Value)
 }

@@ -26,9 +26,9 @@ func (p *Proven) Explain() []string {
 	case p.Head != nil:
 		lines = append(lines, fmt.Sprintf("the audit log had %d records, root %x", p.Head.Size, p.Head.Root))
 	case p.Value == nil:
-		lines = append(lines, fmt.Sprintf("table %s had no row %s", p.Table, keyText(p.Table, p.Key)))
+		lines = append(lines, fmt.Sprintf("table %s had no row %s", p.Table, KeyText(p.Table, p.Key)))
 	default:
-		lines = append(lines, fmt.Sprintf("table %s had this row %s:", p.Table, keyText(p.Table, p.Key)))
+		lines = append(lines, fmt.Sprintf("table %s had this row %s:", p.Table, KeyText(p.Table, p.Key)))
 		lines = append(lines, RowText(p.Table, p.Value)...)
 	}
 	return lines
@@ -38,8 +38,8 @@ func when(ms uint64) string {
 	return time.UnixMilli(int64(min(ms, 1<<53))).UTC().Format("2006-01-02 15:04:05.000 MST")
 }
 
-// keyText shows a key as people write it.
-func keyText(table string, key []byte) string {
+// KeyText shows a key as people write it.
+func KeyText(table string, key []byte) string {
 	switch table {
 	case "accounts", "operators", "usage":
 		if len(key) == tx.AddressBytes {

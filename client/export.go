@@ -17,7 +17,7 @@ const (
 	exportHead = "head.mprdproof"
 )
 
-// Export writes the whole audit log up to the newest height that can be proven into a new folder. progress is
+// Export writes the whole audit log as of the newest block into a new folder. progress is
 // told how many records are there of how many.
 func (c *Client) Export(ctx context.Context, dir string, progress func(done, of uint64)) (err error) {
 	if err := os.MkdirAll(filepath.Dir(filepath.Clean(dir)), 0o755); err != nil {
@@ -26,7 +26,11 @@ func (c *Client) Export(ctx context.Context, dir string, progress func(done, of 
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	proof, err := c.ProveHead(ctx, 0)
+	newest, err := c.Newest(ctx)
+	if err != nil {
+		return err
+	}
+	proof, err := c.ProveHead(ctx, newest)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 
 	"mprd/audit"
 	"mprd/state"
-	"mprd/tx"
 )
 
 // ProveHead makes a proof file of the audit log's head at a height (0 = the newest that can be proven).
@@ -42,7 +41,7 @@ func ics23Of(r *abcitypes.ResponseQuery) ([]byte, error) {
 	return r.ProofOps.Ops[0].Data, nil
 }
 
-// ProveRecord makes a proof file of a record.
+// ProveRecord makes a proof file of a record, as of the newest block; it waits for the header after that.
 func (c *Client) ProveRecord(ctx context.Context, index uint64) ([]byte, error) {
 	claim, at, err := c.recordClaim(ctx, index)
 	if err != nil {
@@ -51,35 +50,12 @@ func (c *Client) ProveRecord(ctx context.Context, index uint64) ([]byte, error) 
 	return c.proofFile(ctx, at, &ProofFile{Claim: &ProofFile_Record{Record: claim}})
 }
 
-// ProveRecordWhenReady waits for the header that a record of the newest block needs: one block later.
-func (c *Client) ProveRecordWhenReady(ctx context.Context, index uint64) ([]byte, error) {
-	for {
-		raw, err := c.ProveRecord(ctx, index)
-		if !errors.Is(err, ErrNotFound) {
-			return raw, err
-		}
-		if there, newestErr := c.recordExists(ctx, index); newestErr != nil || !there {
-			return nil, errors.Join(err, newestErr)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-// recordExists asks the newest state.
-func (c *Client) recordExists(ctx context.Context, index uint64) (bool, error) {
-	_, err := c.Record(ctx, index)
-	if errors.Is(err, tx.CodeQueryIndex) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 func (c *Client) recordClaim(ctx context.Context, index uint64) (*RecordClaim, int64, error) {
-	head, at, err := c.headClaim(ctx, 0)
+	newest, err := c.Newest(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	head, at, err := c.headClaim(ctx, newest)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -112,9 +88,7 @@ func (c *Client) ProveRow(ctx context.Context, table string, key []byte, height 
 // proofFile adds light block height+1 and checks the whole before it is handed out.
 func (c *Client) proofFile(ctx context.Context, height int64, file *ProofFile) ([]byte, error) {
 	next := height + 1
-	signed, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultCommit, error) {
-		return n.Commit(ctx, &next)
-	})
+	signed, err := c.commit(ctx, next)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +111,27 @@ func (c *Client) proofFile(ctx context.Context, height int64, file *ProofFile) (
 	}
 	_, err = Verify(raw, Trust{ValidatorsHash: signed.Header.ValidatorsHash})
 	return raw, err
+}
+
+// commit fetches a signed header, and waits for it if it is that of the block that comes next.
+func (c *Client) commit(ctx context.Context, height int64) (*coretypes.ResultCommit, error) {
+	for {
+		signed, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultCommit, error) {
+			return n.Commit(ctx, &height)
+		})
+		newest, newestErr := int64(0), error(nil)
+		if err != nil {
+			newest, newestErr = c.Newest(ctx)
+		}
+		if err == nil || newestErr != nil || newest >= height || newest < height-1 {
+			return signed, errors.Join(err, newestErr)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: header %d does not come: %w", ErrUnreachable, height, ctx.Err())
+		case <-time.After(pollEvery):
+		}
+	}
 }
 
 // pageOfValidators is the most that CometBFT gives at once.

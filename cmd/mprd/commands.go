@@ -8,11 +8,19 @@ func commands() []*cobra.Command {
 		initCommand(),
 		startCommand(),
 		localnetCommand(),
+		statusCommand(),
+		doctorCommand(),
 		genesisCommand(),
 
 		keysCommand(),
+		actionCommand(),
+		accountCommand(),
+		operatorCommand(),
 		policyCommand(),
+		txCommand(),
 
+		auditCommand(),
+		queryCommand(),
 		codesCommand(),
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"mprd/client"
+	"mprd/client/keystore"
 	"mprd/tx"
 )
 
@@ -45,6 +47,16 @@ func exitCode(err error) int {
 		return exitDenied
 	case errors.Is(err, tx.CodeExpired):
 		return exitExpired
+	case errors.Is(err, client.ErrBadProof), errors.Is(err, client.ErrConflict):
+		return exitBadProof
+	case errors.Is(err, client.ErrNotFound), errors.Is(err, keystore.ErrNotFound), errors.Is(err, tx.CodeQueryIndex):
+		return exitNotFound
+	case errors.Is(err, client.ErrUnreachable), errors.Is(err, client.ErrUnknown):
+		return exitUnreachable
+	}
+	var refused *client.Refusal
+	if errors.As(err, &refused) {
+		return exitFailed
 	}
 	return exitError
 }

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mprd/client"
+	"mprd/state"
+	"mprd/tx"
+)
+
+func accountCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "account", Short: "Show accounts, transfer tokens, rotate keys", GroupID: groupUse}
+	cmd.AddCommand(accountShowCommand(), transferCommand(), rotateKeyCommand())
+	return cmd
+}
+
+func accountShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show NAME|ADDRESS",
+		Short:   "Show balance, class, entity and roles",
+		Example: "  mprd account show autoscaler-1",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := newSession(cmd, nil)
+			if err != nil {
+				return err
+			}
+			a, err := addressOf(s.options, args[0])
+			if err != nil {
+				return err
+			}
+			account, err := s.client.Account(s.ctx(), a)
+			if err != nil {
+				return err
+			}
+			_, err = s.operator(a)
+			view := accountView(a, account)
+			view.Operator = err == nil
+			if err != nil && !errors.Is(err, client.ErrNotFound) {
+				return err
+			}
+			return s.options.print(cmd, "account", view, view.text)
+		},
+	}
+}
+
+type accountRow struct {
+	Address   tx.Address `json:"address"`
+	Balance   uint64     `json:"balance"` // base units
+	Class     string     `json:"class"`
+	Entity    string     `json:"entity"`
+	Roles     []string   `json:"roles"`
+	PublicKey string     `json:"public_key"`
+	Operator  bool       `json:"operator"`
+}
+
+func accountView(a tx.Address, account *state.Account) *accountRow {
+	class := strings.ToLower(strings.TrimPrefix(account.Class.String(), "CLASS_"))
+	return &accountRow{
+		Address: a, Balance: account.Balance, Class: class, Entity: account.Entity, Roles: account.Roles,
+		PublicKey: fmt.Sprintf("%x", account.PublicKey.GetKey()),
+	}
+}
+
+func (r *accountRow) text(w io.Writer) {
+	fmt.Fprintf(w, "address   %s\nbalance   %s tokens\nclass     %s\nentity    %s\nroles     %s\nkey       %s\noperator  %t\n",
+		r.Address, tokens(r.Balance), r.Class, r.Entity, strings.Join(r.Roles, ", "), r.PublicKey, r.Operator)
+}
+
+// tokens shows base units as tokens.
+func tokens(units uint64) string {
+	return fmt.Sprintf("%d.%06d", units/tx.UnitsPerToken, units%tx.UnitsPerToken)
+}
+
+// parseTokens reads tokens with at most six decimals into base units.
+func parseTokens(text string) (uint64, error) {
+	whole, part, _ := strings.Cut(text, ".")
+	if len(part) > 6 {
+		return 0, fmt.Errorf("%q has more than six decimals", text)
+	}
+	units, err := strconv.ParseUint(whole+part+strings.Repeat("0", 6-len(part)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no amount of tokens", text)
+	}
+	return units, nil
+}
+
+func transferCommand() *cobra.Command {
+	var flags txFlags
+	cmd := &cobra.Command{
+		Use:     "transfer NAME|ADDRESS TOKENS",
+		Short:   "Send tokens; a new recipient becomes an agent account",
+		Example: "  mprd account transfer mprd1… 12.5 --from alice",
+		Args:    args(2, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := newSession(cmd, &flags)
+			if err != nil {
+				return err
+			}
+			to, err := addressOf(s.options, args[0])
+			if err != nil {
+				return err
+			}
+			amount, err := parseTokens(args[1])
+			if err != nil {
+				return usageError{err}
+			}
+			return s.submit(&tx.Body{Message: &tx.Body_Transfer{Transfer: &tx.Transfer{To: to[:], Amount: amount}}})
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+func rotateKeyCommand() *cobra.Command {
+	var flags txFlags
+	cmd := &cobra.Command{
+		Use:   "rotate-key NEWKEY",
+		Short: "Make another key of the keystore the account's; both sign",
+		Long: `Afterwards the account is used with --account ADDRESS --from NEWKEY: its address stays, and a key belongs to
+one account for ever.`,
+		Example: "  mprd keys add alice-2 && mprd account rotate-key alice-2 --from alice",
+		Args:    args(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := newSession(cmd, &flags)
+			if err != nil {
+				return err
+			}
+			account, err := s.signer()
+			if err != nil {
+				return err
+			}
+			chainID, err := s.client.ChainID(s.ctx())
+			if err != nil {
+				return err
+			}
+			next, err := unlock(cmd, s.options, args[0])
+			if err != nil {
+				return err
+			}
+			m, err := tx.SignRotation(chainID, account, next)
+			if err != nil {
+				return err
+			}
+			return s.submit(&tx.Body{Message: &tx.Body_RotateKey{RotateKey: m}})
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+func operatorCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "operator", Short: "Register as an operator, show operators", GroupID: groupUse}
+	cmd.AddCommand(registerCommand(), operatorShowCommand())
+	return cmd
+}
+
+func registerCommand() *cobra.Command {
+	var flags txFlags
+	var groups []string
+	cmd := &cobra.Command{
+		Use: "register", Short: "Register the signer as an operator: only operators request actions", Args: args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := newSession(cmd, &flags)
+			if err != nil {
+				return err
+			}
+			m := &tx.RegisterOperator{ExecutorGroups: groups}
+			return s.submit(&tx.Body{Message: &tx.Body_RegisterOperator{RegisterOperator: m}})
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().StringSliceVar(&groups, "executor-group", nil, "group to execute for; repeat for more")
+	return cmd
+}
+
+func (s *session) operator(a tx.Address) (*state.Operator, error) {
+	o := &state.Operator{}
+	err := s.client.Row(s.ctx(), "operators", a[:], o)
+	return o, err
+}
+
+func operatorShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME|ADDRESS", Short: "Show an operator", Args: args(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := newSession(cmd, nil)
+			if err != nil {
+				return err
+			}
+			a, err := addressOf(s.options, args[0])
+			if err != nil {
+				return err
+			}
+			o, err := s.operator(a)
+			if err != nil {
+				return err
+			}
+			return s.options.print(cmd, "operator", o, func(w io.Writer) {
+				fmt.Fprintf(w, "address     %s\nstake       %s tokens\nreputation  %d ppm\nsuspended   %t\ngroups      %s\n",
+					a, tokens(o.Stake), o.Reputation, o.Suspended, strings.Join(o.ExecutorGroups, ", "))
+			})
+		},
+	}
+}

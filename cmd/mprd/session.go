@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mprd/client"
+	"mprd/tx"
+)
+
+// txFlags are what every command that sends a tx takes.
+type txFlags struct {
+	from, account, wait, saveTx string
+	dryRun, generateOnly        bool
+	life, timeout               time.Duration
+	maxFee                      uint64
+}
+
+func (f *txFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.from, "from", "", "name of the signing key")
+	flags.StringVar(&f.account, "account", "", "account that signs, if its address is not the key's (after a rotation)")
+	flags.StringVar(&f.wait, "wait", "committed", "return when the tx is: accepted, committed")
+	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the tx to be committed")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "ask what it would come to; nothing is signed or sent")
+	flags.BoolVar(&f.generateOnly, "generate-only", false, "print the unsigned draft; sign it with: mprd tx sign")
+	flags.DurationVar(&f.life, "life", 2*time.Minute, "how long the token lives")
+	flags.Uint64Var(&f.maxFee, "max-fee", 0, "most to pay, in base units (default: twice the present fee)")
+	flags.StringVar(&f.saveTx, "save-tx", "", "also write the signed tx to this file")
+}
+
+// session is one command's dealing with the chain.
+type session struct {
+	cmd     *cobra.Command
+	options options
+	client  *client.Client
+	flags   *txFlags
+}
+
+func newSession(cmd *cobra.Command, flags *txFlags) (*session, error) {
+	o, err := optionsOf(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if flags != nil && flags.wait != "accepted" && flags.wait != "committed" {
+		return nil, usageError{fmt.Errorf("--wait is %q, want accepted or committed", flags.wait)}
+	}
+	c, err := client.New(o.Nodes, o.ChainID)
+	if err != nil {
+		return nil, err
+	}
+	return &session{cmd, o, c, flags}, nil
+}
+
+func (s *session) ctx() context.Context { return s.cmd.Context() }
+
+// signer is the account that pays.
+func (s *session) signer() (tx.Address, error) {
+	if s.flags.account != "" {
+		return addressOf(s.options, s.flags.account)
+	}
+	if s.flags.from == "" {
+		return tx.Address{}, usageError{errors.New("name the signing key: --from")}
+	}
+	return addressOf(s.options, s.flags.from)
+}
+
+// submit completes a body that has a message, signs it and sends it, or stops where the flags say.
+func (s *session) submit(body *tx.Body, cosignatures ...*tx.Signature) error {
+	signer, err := s.signer()
+	if err != nil {
+		return err
+	}
+	draft := client.Draft{Life: s.flags.life, MaxFee: s.flags.maxFee}
+	if _, err := s.client.Fill(s.ctx(), body, signer, draft); err != nil {
+		return err
+	}
+	switch {
+	case s.flags.dryRun:
+		return s.dryRun(body)
+	case s.flags.generateOnly:
+		return writeDraft(s.cmd.OutOrStdout(), body)
+	}
+	s.show(body)
+	key, err := unlock(s.cmd, s.options, s.flags.from)
+	if err != nil {
+		return err
+	}
+	raw, err := tx.Sign(body, key, cosignatures...)
+	if err != nil {
+		return err
+	}
+	return s.send(raw)
+}
+
+// show says on stderr what is about to be signed.
+func (s *session) show(body *tx.Body) {
+	say(s.cmd, "signing for chain %s:", body.ChainId)
+	for _, line := range client.Describe(body) {
+		say(s.cmd, "  %s", line)
+	}
+}
+
+// outcome is what a tx came to, as it is printed.
+type outcome struct {
+	Tx        string   `json:"tx"`
+	Action    string   `json:"action,omitempty"`
+	State     string   `json:"state,omitempty"`
+	Approvals uint32   `json:"approvals"`
+	Required  uint32   `json:"required"`
+	Policies  []string `json:"policies,omitempty"`
+	Code      string   `json:"code,omitempty"`
+	Log       string   `json:"log,omitempty"`
+	Height    int64    `json:"height,omitempty"`
+	Record    uint64   `json:"record,omitempty"`
+	Fee       uint64   `json:"fee,omitempty"`
+	Gas       uint64   `json:"gas,omitempty"`
+}
+
+func (o *outcome) take(r *tx.Result) {
+	if len(r.ActionId) > 0 {
+		o.Action = hex.EncodeToString(r.ActionId)
+		o.State = r.State.Name()
+		if r.State == tx.ActionState_ACTION_STATE_UNSPECIFIED {
+			o.State = ""
+		}
+	}
+	o.Approvals, o.Required, o.Policies, o.Record = r.Approvals, r.Required, r.Policies, r.RecordIndex
+}
+
+func (o *outcome) text(w io.Writer) {
+	line := o.State
+	if line == "" {
+		line = "done"
+	}
+	if o.Code != "" {
+		line = strings.TrimSpace(o.State + " " + o.Code)
+	}
+	if o.State == "PENDING" {
+		line += fmt.Sprintf(" %d of %d approvals", o.Approvals, o.Required)
+	}
+	if len(o.Policies) > 0 {
+		line += " by " + strings.Join(o.Policies, ", ")
+	}
+	fmt.Fprintln(w, line)
+	if o.Log != "" {
+		fmt.Fprintf(w, "  %s\n", o.Log)
+	}
+	if o.Action != "" {
+		fmt.Fprintf(w, "  action %s\n", o.Action)
+	}
+	if o.Height > 0 {
+		fmt.Fprintf(w, "  height %d, record %d, tx %s\n", o.Height, o.Record, o.Tx)
+	}
+	if o.Fee > 0 {
+		fmt.Fprintf(w, "  fee %d base units, gas %d\n", o.Fee, o.Gas)
+	}
+}
+
+// report prints an outcome and turns it into an exit code; refused is the chain's no, or nil.
+func (s *session) report(o *outcome, refused error) error {
+	if refused != nil {
+		var code *tx.Code
+		if errors.As(refused, &code) {
+			o.Code = code.String()
+		}
+		o.Log = refused.Error()
+	}
+	if err := s.options.print(s.cmd, "outcome", o, o.text); err != nil {
+		return err
+	}
+	if refused != nil {
+		say(s.cmd, "mprd: %s", describe(refused))
+		return silent(exitCode(refused))
+	}
+	switch o.State {
+	case "PENDING":
+		return silent(exitPending)
+	case "REJECTED":
+		return silent(exitDenied)
+	}
+	return nil
+}
+
+func (s *session) dryRun(body *tx.Body) error {
+	raw, err := s.client.Unsigned(s.ctx(), body)
+	if err != nil {
+		return err
+	}
+	simulation, err := s.client.Simulate(s.ctx(), raw)
+	if err != nil {
+		return err
+	}
+	o := &outcome{Fee: simulation.Fee, Gas: simulation.GasUsed}
+	var result tx.Result
+	if err := result.Unmarshal(simulation.Result); err != nil {
+		return err
+	}
+	o.take(&result)
+	o.Record = 0
+	say(s.cmd, "dry run on the present state; nothing was signed or sent")
+	return s.report(o, client.RefusalOf(simulation.Codespace, simulation.Code, simulation.Log))
+}
+
+// send hands a signed tx over and waits as the flags say.
+func (s *session) send(raw []byte) error {
+	if s.flags.saveTx != "" {
+		if err := os.WriteFile(s.flags.saveTx, raw, 0o600); err != nil {
+			return err
+		}
+	}
+	hash, err := s.client.Send(s.ctx(), raw)
+	o := &outcome{Tx: hex.EncodeToString(hash[:])}
+	if decoded, decodeErr := tx.Decode(raw); decodeErr == nil && decoded.Kind == tx.KindRequestAction {
+		o.Action = hex.EncodeToString(decoded.Body.GetToken().GetActionHash())
+	}
+	var refused *client.Refusal
+	if errors.As(err, &refused) {
+		return s.report(o, err)
+	}
+	if err != nil {
+		return err
+	}
+	if s.flags.wait == "accepted" {
+		return s.report(o, nil)
+	}
+	return s.await(hash)
+}
+
+// await waits for a tx and reports what it came to.
+func (s *session) await(hash tx.Digest) error {
+	ctx, cancel := context.WithTimeout(s.ctx(), s.flags.timeout)
+	defer cancel()
+	done, err := s.client.Wait(ctx, hash)
+	if err != nil {
+		return err
+	}
+	o := &outcome{Tx: hex.EncodeToString(hash[:]), Height: done.Height}
+	o.take(&done.Result)
+	return s.report(o, done.Err())
+}

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# The main job on real input; ends by itself. Needs build/mprd (make build).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec go run ./scripts/demo build/mprd examples/model-fleet build/demo

@@ -89,7 +89,8 @@ func events(list []state.Event) []abcitypes.Event {
 
 // Commit makes the finalized block durable: the leaves first, then the state in one synced batch. A crash in
 // between leaves leaves that the next start cuts off.
-func (a *Application) Commit(context.Context, *abcitypes.RequestCommit) (_ *abcitypes.ResponseCommit, err error) {
+func (a *Application) Commit(context.Context, *abcitypes.RequestCommit) (_ *abcitypes.ResponseCommit,
+	err error) {
 	defer a.watch("Commit", &err)
 	if a.finalized == nil {
 		return nil, fmt.Errorf("commit without a finalized block")

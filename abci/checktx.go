@@ -11,7 +11,8 @@ import (
 
 // CheckTx is the door of the mempool. It runs beside everything else: on the committed state, never on the
 // block that is being executed. A recheck is all of it but the signatures' mathematics.
-func (a *Application) CheckTx(_ context.Context, r *abcitypes.RequestCheckTx) (*abcitypes.ResponseCheckTx, error) {
+func (a *Application) CheckTx(_ context.Context,
+	r *abcitypes.RequestCheckTx) (*abcitypes.ResponseCheckTx, error) {
 	t, err := a.verifier.parse(r.Tx)
 	if err == nil {
 		err = a.admit(t, r.Type == abcitypes.CheckTxType_Recheck)

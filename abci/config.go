@@ -92,7 +92,8 @@ func (c *Config) Validate() error {
 		fault("keep_versions is %d, want at least 2: proofs are of the version before the newest", c.KeepVersions)
 	}
 	if c.KeepBlocks < keepBlocksMin {
-		fault("keep_blocks is %d, want at least %d: evidence and light clients need them", c.KeepBlocks, keepBlocksMin)
+		fault("keep_blocks is %d, want at least %d: evidence and light clients need them", c.KeepBlocks,
+			keepBlocksMin)
 	}
 	switch c.LogFormat {
 	case "console", "json":
@@ -154,7 +155,8 @@ func (c *Config) comet(home string) *cmtcfg.Config {
 	cfg.Mempool.MaxTxBytes, cfg.Mempool.CacheSize = mempoolTxBytes, 2*c.MempoolTxs
 	cfg.Consensus.TimeoutPropose, cfg.Consensus.TimeoutProposeDelta = c.TimeoutPropose, c.TimeoutPropose/2
 	cfg.Consensus.TimeoutPrevote, cfg.Consensus.TimeoutPrevoteDelta = c.TimeoutPrevote, c.TimeoutPrevote/2
-	cfg.Consensus.TimeoutPrecommit, cfg.Consensus.TimeoutPrecommitDelta = c.TimeoutPrecommit, c.TimeoutPrecommit/2
+	cfg.Consensus.TimeoutPrecommit, cfg.Consensus.TimeoutPrecommitDelta = c.TimeoutPrecommit,
+		c.TimeoutPrecommit/2
 	cfg.Consensus.TimeoutCommit, cfg.Consensus.SkipTimeoutCommit = c.TimeoutCommit, false
 	// The chain's clock and watchdog need blocks, also when nobody sends anything.
 	cfg.Consensus.CreateEmptyBlocks, cfg.Consensus.CreateEmptyBlocksInterval = true, 0

@@ -41,7 +41,8 @@ func (c *directClient) Echo(_ context.Context, message string) (*abcitypes.Respo
 func (c *directClient) SetResponseCallback(callback abcicli.Callback) { c.callback = callback }
 
 // CheckTxAsync implements abcicli.Client. It has answered when it returns.
-func (c *directClient) CheckTxAsync(ctx context.Context, r *abcitypes.RequestCheckTx) (*abcicli.ReqRes, error) {
+func (c *directClient) CheckTxAsync(ctx context.Context, r *abcitypes.RequestCheckTx) (*abcicli.ReqRes,
+	error) {
 	answer, err := c.CheckTx(ctx, r)
 	if err != nil {
 		return nil, err

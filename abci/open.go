@@ -62,7 +62,8 @@ type Application struct {
 }
 
 // OpenApplication opens the state and the audit log in dir and cuts the log to what the state committed.
-func OpenApplication(dir, chainID string, options Options, m *metrics, log zerolog.Logger) (*Application, error) {
+func OpenApplication(dir, chainID string, options Options, m *metrics,
+	log zerolog.Logger) (*Application, error) {
 	a := &Application{
 		chainID: chainID, options: options, verifier: newVerifier(chainID), pending: newPendingTxs(),
 		metrics: m, log: log, failed: failure{done: make(chan struct{})},
@@ -90,7 +91,8 @@ func (a *Application) load(dir string) error {
 		return err
 	}
 	if had := a.audit.Size(); had > head.Size {
-		a.log.Info().Uint64("leaves", had).Uint64("committed", head.Size).Msg("audit log: cutting what no commit holds")
+		a.log.Info().Uint64("leaves", had).Uint64("committed", head.Size).
+			Msg("audit log: cutting what no commit holds")
 	}
 	if err := a.audit.Cut(head.Size); err != nil {
 		return fmt.Errorf("audit log: %w", err)

@@ -24,8 +24,8 @@ type execution struct {
 	outcome *app.Outcome
 }
 
-// PrepareProposal builds what ProcessProposal accepts and nothing else: txs in the mempool's order, those that
-// are admitted after the ones before them, until the block is full.
+// PrepareProposal builds what ProcessProposal accepts and nothing else: txs in the mempool's order, those
+// that are admitted after the ones before them, until the block is full.
 func (a *Application) PrepareProposal(_ context.Context, r *abcitypes.RequestPrepareProposal) (
 	*abcitypes.ResponsePrepareProposal, error) {
 	txs := r.Txs[:min(len(r.Txs), triedMax)]
@@ -57,8 +57,8 @@ func protoBytes(raw []byte) int64 {
 	return n
 }
 
-// ProcessProposal refuses a block that breaks limits, holds a tx without effect, or makes a rule panic. What it
-// executed is kept for FinalizeBlock.
+// ProcessProposal refuses a block that breaks limits, holds a tx without effect, or makes a rule panic.
+// What it executed is kept for FinalizeBlock.
 func (a *Application) ProcessProposal(_ context.Context, r *abcitypes.RequestProcessProposal) (
 	*abcitypes.ResponseProcessProposal, error) {
 	defer a.metrics.phase("process", time.Now())

@@ -162,9 +162,3 @@ func (g *generations[K, V]) put(key K, value V) {
 	}
 	g.young[key] = value
 }
-
-func (g *generations[K, V]) len() int {
-	g.mu.RLock()
-	defer g.mu.RUnlock()
-	return len(g.young) + len(g.old)
-}

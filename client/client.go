@@ -43,7 +43,8 @@ func New(addresses []string, chainID string) (*Client, error) {
 }
 
 // each asks the nodes in turn until one answers.
-func each[R any](ctx context.Context, c *Client, ask func(context.Context, *rpchttp.HTTP) (R, error)) (R, error) {
+func each[R any](ctx context.Context, c *Client, ask func(context.Context, *rpchttp.HTTP) (R,
+	error)) (R, error) {
 	var failed []error
 	var none R
 	for _, node := range c.nodes {

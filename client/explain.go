@@ -15,13 +15,15 @@ import (
 // Explain says in words what a verified file proves, a line each.
 func (p *Proven) Explain() []string {
 	lines := []string{
-		fmt.Sprintf("chain %s, state of height %d, header %d of %s", p.ChainID, p.Height, p.Height+1, when(p.TimeMs)),
+		fmt.Sprintf("chain %s, state of height %d, header %d of %s", p.ChainID, p.Height, p.Height+1,
+			when(p.TimeMs)),
 		fmt.Sprintf("signed by %d of %d validators with %d of %d power", p.Signers, p.Validators, p.PowerSigned,
 			p.PowerTotal),
 	}
 	switch {
 	case p.Record != nil:
-		lines = append(lines, fmt.Sprintf("record %d of an audit log of %d, root %x", p.Index, p.Head.Size, p.Head.Root))
+		lines = append(lines, fmt.Sprintf("record %d of an audit log of %d, root %x", p.Index, p.Head.Size,
+			p.Head.Root))
 		lines = append(lines, ExplainRecord(p.Record)...)
 	case p.Head != nil:
 		lines = append(lines, fmt.Sprintf("the audit log had %d records, root %x", p.Head.Size, p.Head.Root))
@@ -163,10 +165,12 @@ func Describe(b *tx.Body) []string {
 	case *tx.Body_RotateKey:
 		lines = append(lines, fmt.Sprintf("rotates its key to %x", m.RotateKey.GetNewKey().GetPublicKey().GetKey()))
 	case *tx.Body_RegisterOperator:
-		lines = append(lines, fmt.Sprintf("registers as operator, executor groups %v", m.RegisterOperator.ExecutorGroups))
+		lines = append(lines, fmt.Sprintf("registers as operator, executor groups %v",
+			m.RegisterOperator.ExecutorGroups))
 	}
 	if token := b.GetToken(); token != nil {
-		lines = append(lines, fmt.Sprintf("token issued %s, expires %s", when(token.IssuedAtMs), when(token.ExpiresAtMs)))
+		lines = append(lines, fmt.Sprintf("token issued %s, expires %s", when(token.IssuedAtMs),
+			when(token.ExpiresAtMs)))
 	}
 	return lines
 }
@@ -189,7 +193,8 @@ func describeOp(r *tx.RequestAction) string {
 	case *tx.RequestAction_Scale:
 		return fmt.Sprintf("Scale to %d replicas", op.Scale.Replicas)
 	case *tx.RequestAction_Rotate:
-		return fmt.Sprintf("Rotate %s to version %s, digest %x", op.Rotate.Credential, op.Rotate.Version, op.Rotate.Digest)
+		return fmt.Sprintf("Rotate %s to version %s, digest %x", op.Rotate.Credential, op.Rotate.Version,
+			op.Rotate.Digest)
 	}
 	return "an unknown op"
 }

@@ -38,7 +38,8 @@ var ErrConflict = errors.New("nodes show conflicting headers")
 // NewLight makes a light client: addresses are the primary and at least one witness.
 func NewLight(ctx context.Context, addresses []string, chainID string, trust LightTrust) (*Light, error) {
 	if len(addresses) < 2 {
-		return nil, fmt.Errorf("a light client needs a primary and at least one witness, got %d nodes", len(addresses))
+		return nil, fmt.Errorf("a light client needs a primary and at least one witness, got %d nodes",
+			len(addresses))
 	}
 	client, err := New(addresses, chainID)
 	if err != nil {

@@ -128,8 +128,8 @@ type Committed struct {
 // pollEvery is how often a waiting client looks.
 const pollEvery = 15 * time.Millisecond
 
-// Wait looks for a tx until it is in a block or ctx ends; then its outcome is unknown, never failed. It can be
-// called again, with the hash alone, at any time.
+// Wait looks for a tx until it is in a block or ctx ends; then its outcome is unknown, never failed. It can
+// be called again, with the hash alone, at any time.
 func (c *Client) Wait(ctx context.Context, hash tx.Digest) (*Committed, error) {
 	for {
 		r, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultTx, error) {

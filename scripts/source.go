@@ -12,9 +12,6 @@ import (
 	"strings"
 )
 
-// temporary keeps go.mod whole until the packages exist; it is no part of the structure.
-const temporary = "deps_tmp.go"
-
 // File is a Go source file of the module that is no test.
 type File struct {
 	Path      string // from the module's root, with slashes
@@ -53,7 +50,7 @@ func Load(root string) ([]*File, error) {
 			return nil
 		}
 		relative, err := filepath.Rel(root, name)
-		if err != nil || relative == temporary {
+		if err != nil {
 			return err
 		}
 		text, err := os.ReadFile(name)

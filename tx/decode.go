@@ -48,7 +48,8 @@ type wireMessage interface {
 	Marshal() ([]byte, error)
 }
 
-// UnmarshalCanonical decodes the one encoding of a message that stands outside a tx, as an approval file does.
+// UnmarshalCanonical decodes the one encoding of a message that stands outside a tx, as an approval file
+// does.
 func UnmarshalCanonical(raw []byte, m wireMessage) error {
 	if len(raw) > TxBytesMax {
 		return fmt.Errorf("%w: %d bytes, limit %d", CodeTooLarge, len(raw), TxBytesMax)

@@ -29,8 +29,8 @@ func (t *Transaction) Fee(baseFee, gasPerUnit uint64) uint64 {
 	return FeeOf(t.Body, baseFee, gasPerUnit)
 }
 
-// FeeOf is the price of a body in base units: base fee by kind, and the whole gas limit without refund. baseFee
-// and gasPerUnit are parameters of the chain; gasPerUnit is positive. The body has a message.
+// FeeOf is the price of a body in base units: base fee by kind, and the whole gas limit without refund.
+// baseFee and gasPerUnit are parameters of the chain; gasPerUnit is positive. The body has a message.
 func FeeOf(b *Body, baseFee, gasPerUnit uint64) uint64 {
 	return baseFee*b.Kind().info().base + b.GasLimit/gasPerUnit
 }

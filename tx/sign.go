@@ -18,7 +18,8 @@ const (
 // Digest is what a key signs.
 type Digest = [HashBytes]byte
 
-// preimage is what SHA-256 is taken of: lp(domain) ‖ lp(chain id) ‖ …; lp is an 8-byte big-endian length prefix.
+// preimage is what SHA-256 is taken of: lp(domain) ‖ lp(chain id) ‖ …; lp is an 8-byte big-endian length
+// prefix.
 type preimage []byte
 
 // preimageBytes is room enough for an ordinary one, so that it can lie on the stack.

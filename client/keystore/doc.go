@@ -12,6 +12,6 @@
 // the key; after RotateKey an account has another key than the one its address came from.
 //
 // A passphrase is typed or read from a file, never taken from an argument or the environment, which other
-// processes can see. Seeds are overwritten after use as far as Go allows; the *tx.Key that Unlock returns holds
-// its secret until it is collected.
+// processes can see. Seeds are overwritten after use as far as Go allows; the *tx.Key that Unlock returns
+// holds its secret until it is collected.
 package keystore

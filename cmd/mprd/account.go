@@ -15,7 +15,9 @@ import (
 )
 
 func accountCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "account", Short: "Show accounts, transfer tokens, rotate keys", GroupID: groupUse}
+	cmd := &cobra.Command{
+		Use: "account", Short: "Show accounts, transfer tokens, rotate keys", GroupID: groupUse,
+	}
 	cmd.AddCommand(accountShowCommand(), transferCommand(), rotateKeyCommand())
 	return cmd
 }
@@ -69,8 +71,10 @@ func accountView(a tx.Address, account *state.Account) *accountRow {
 }
 
 func (r *accountRow) text(w io.Writer) {
-	fmt.Fprintf(w, "address   %s\nbalance   %s tokens\nclass     %s\nentity    %s\nroles     %s\nkey       %s\noperator  %t\n",
-		r.Address, tokens(r.Balance), r.Class, r.Entity, strings.Join(r.Roles, ", "), r.PublicKey, r.Operator)
+	fmt.Fprintf(w, "address   %s\nbalance   %s tokens\nclass     %s\nentity    %s\n", r.Address,
+		tokens(r.Balance), r.Class, r.Entity)
+	fmt.Fprintf(w, "roles     %s\nkey       %s\noperator  %t\n", strings.Join(r.Roles, ", "), r.PublicKey,
+		r.Operator)
 }
 
 // tokens shows base units as tokens.
@@ -123,8 +127,8 @@ func rotateKeyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate-key NEWKEY",
 		Short: "Make another key of the keystore the account's; both sign",
-		Long: `Afterwards the account is used with --account ADDRESS --from NEWKEY: its address stays, and a key belongs to
-one account for ever.`,
+		Long: `Afterwards the account is used with --account ADDRESS --from NEWKEY: its address stays, and a key
+belongs to one account for ever.`,
 		Example: "  mprd keys add alice-2 && mprd account rotate-key alice-2 --from alice",
 		Args:    args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -165,7 +169,8 @@ func registerCommand() *cobra.Command {
 	var flags txFlags
 	var groups []string
 	cmd := &cobra.Command{
-		Use: "register", Short: "Register the signer as an operator: only operators request actions", Args: args(0, 0),
+		Use: "register", Short: "Register the signer as an operator: only operators request actions",
+		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := newSession(cmd, &flags)
 			if err != nil {
@@ -203,8 +208,9 @@ func operatorShowCommand() *cobra.Command {
 				return err
 			}
 			return s.options.print(cmd, "operator", o, func(w io.Writer) {
-				fmt.Fprintf(w, "address     %s\nstake       %s tokens\nreputation  %d ppm\nsuspended   %t\ngroups      %s\n",
-					a, tokens(o.Stake), o.Reputation, o.Suspended, strings.Join(o.ExecutorGroups, ", "))
+				fmt.Fprintf(w, "address     %s\nstake       %s tokens\nreputation  %d ppm\n", a, tokens(o.Stake),
+					o.Reputation)
+				fmt.Fprintf(w, "suspended   %t\ngroups      %s\n", o.Suspended, strings.Join(o.ExecutorGroups, ", "))
 			})
 		},
 	}

@@ -40,8 +40,8 @@ func voteCommand(verb string, verdict tx.Verdict) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   verb + " ACTION",
 		Short: map[string]string{"approve": "Approve a pending action", "reject": "Reject a pending action"}[verb],
-		Long: `Shows what is decided on, signs the verdict and sends it. With --generate-only the signed verdict is printed
-instead; anyone may send it with: mprd action relay. A first verdict is final.`,
+		Long: `Shows what is decided on, signs the verdict and sends it. With --generate-only the signed verdict
+is printed instead; anyone may send it with: mprd action relay. A first verdict is final.`,
 		Example: "  mprd action " + verb + " ID --from alice\n" +
 			"  mprd action " + verb + " ID --from alice --generate-only > alice.approval",
 		Args: args(1, 1),

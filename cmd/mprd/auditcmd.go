@@ -63,14 +63,17 @@ func auditGetCommand() *cobra.Command {
 				}
 				records = append(records, r)
 			}
-			return s.options.print(cmd, "records", recordViews(records), func(w io.Writer) { writeRecords(w, records) })
+			return s.options.print(cmd, "records", recordViews(records), func(w io.Writer) {
+				writeRecords(w, records)
+			})
 		},
 	}
 }
 
 func auditHeadCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "head", Short: "Print the log's size and root at the newest height that can be proven", Args: args(0, 0),
+		Use: "head", Short: "Print the log's size and root at the newest height that can be proven",
+		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := newSession(cmd, nil)
 			if err != nil {
@@ -101,8 +104,8 @@ func auditProveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prove [INDEX|ACTION|TX]",
 		Short: "Make a proof file: of a record, or of a row of a table or its absence",
-		Long: `The file holds all that an auditor needs; he checks it with mprd audit verify, offline. Of an action or tx with
-several records the last one is proven. With --table a row is proven, or that there was none.`,
+		Long: `The file holds all that an auditor needs; he checks it with mprd audit verify, offline. Of an
+action or tx with several records the last one is proven. With --table a row is proven, or its absence.`,
 		Example: "  mprd audit prove ACTION --file decision.mprdproof\n" +
 			"  mprd audit prove --table targets --key gw-nowhere --file absent.mprdproof",
 		Args: args(0, 1),
@@ -179,7 +182,7 @@ func (f *trustFlags) trust(o options) (client.Trust, error) {
 		}
 	}
 	if len(trust.ValidatorsHash)+len(trust.HeaderHash) == 0 {
-		return trust, usageError{errors.New("say what you trust: --genesis FILE, --validators-hash or --header-hash")}
+		return trust, usageError{errors.New("say what you trust: --genesis, --validators-hash or --header-hash")}
 	}
 	return trust, nil
 }
@@ -256,8 +259,8 @@ func auditExportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export FOLDER",
 		Short: "Copy the whole log into a new folder, with a proof of its head",
-		Long: `The folder holds the log in tlog-tiles layout and head.mprdproof. Check it offline with mprd audit verify:
-every record is rehashed.`,
+		Long: `The folder holds the log in tlog-tiles layout and head.mprdproof. Check it offline with mprd audit
+verify: every record is rehashed.`,
 		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := newSession(cmd, nil)

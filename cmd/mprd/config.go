@@ -16,7 +16,8 @@ import (
 )
 
 // configTemplate is the one commented file. Every key can also come from the environment as MPRD_KEY.
-var configTemplate = template.Must(template.New("mprd.toml").Parse(`# mprd node. Every key can also be set as MPRD_KEY in the environment, which wins.
+var configTemplate = template.Must(template.New("mprd.toml").Parse(`# mprd node.
+# Every key can also be set as MPRD_KEY in the environment, which wins.
 
 # The node's name, as peers see it.
 moniker = "{{.Moniker}}"

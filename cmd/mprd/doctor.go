@@ -29,8 +29,8 @@ func doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what is wrong with a node's home and machine",
-		Long: `Looks at config, genesis, keys' permissions, disk and kernel settings. With --deep, while the node is stopped,
-also at the data: the state opens, the supply is whole, and every leaf of the audit log hashes to its head.`,
+		Long: `Looks at config, genesis, keys' permissions, disk and kernel settings. With --deep, while the node is
+stopped, also at the data: the state opens, the supply is whole, every leaf of the audit log hashes to its head.`,
 		GroupID: groupNode,
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -71,7 +71,8 @@ also at the data: the state opens, the supply is whole, and every leaf of the au
 func examine(p abci.Paths) []finding {
 	var list []finding
 	config, err := readConfig(p.ConfigFile)
-	list = append(list, judged("config", p.ConfigFile, err, "mend the named key, or remove the file and run mprd init"))
+	list = append(list, judged("config", p.ConfigFile, err,
+		"mend the named key, or remove the file and run mprd init"))
 	if err == nil {
 		for _, warning := range config.Warnings() {
 			list = append(list, finding{false, "config", warning, "see docs/operations.md"})
@@ -129,7 +130,8 @@ func retransmissions() finding {
 	if err == nil && value > advised {
 		err = fmt.Errorf("%s is %d: healing after a network cut takes longer", name, value)
 	}
-	return judged("kernel", fmt.Sprintf("%s is %d", name, value), err, fmt.Sprintf("sysctl -w %s=%d", name, advised))
+	return judged("kernel", fmt.Sprintf("%s is %d", name, value), err, fmt.Sprintf("sysctl -w %s=%d", name,
+		advised))
 }
 
 // examineData reads everything that the application keeps.

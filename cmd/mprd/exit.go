@@ -49,7 +49,8 @@ func exitCode(err error) int {
 		return exitExpired
 	case errors.Is(err, client.ErrBadProof), errors.Is(err, client.ErrConflict):
 		return exitBadProof
-	case errors.Is(err, client.ErrNotFound), errors.Is(err, keystore.ErrNotFound), errors.Is(err, tx.CodeQueryIndex):
+	case errors.Is(err, client.ErrNotFound), errors.Is(err, keystore.ErrNotFound),
+		errors.Is(err, tx.CodeQueryIndex):
 		return exitNotFound
 	case errors.Is(err, client.ErrUnreachable), errors.Is(err, client.ErrUnknown):
 		return exitUnreachable

@@ -51,9 +51,10 @@ func makeHome(home, moniker string) (nodeIdentity, error) {
 		return nodeIdentity{}, err
 	}
 	return nodeIdentity{
-		home:      home,
-		validator: cmttypes.GenesisValidator{Address: key.Address(), PubKey: key, Power: genesisPower, Name: moniker},
-		nodeID:    nodeKey.ID(),
+		home: home,
+		validator: cmttypes.GenesisValidator{Address: key.Address(), PubKey: key, Power: genesisPower,
+			Name: moniker},
+		nodeID: nodeKey.ID(),
 	}, nil
 }
 

@@ -20,8 +20,8 @@ func initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init [MONIKER]",
 		Short: "Make a node's home: keys, commented config, genesis",
-		Long: `Makes what is missing in the home folder and overwrites nothing. With --genesis the node joins an existing
-chain; without it a new chain of one validator, this node, is begun from --app and --policy.`,
+		Long: `Makes what is missing in the home folder and overwrites nothing. With --genesis the node joins an
+existing chain; without it a new chain of one validator, this node, is begun from --app and --policy.`,
 		Example: "  mprd init alpha --home ./alpha --chain-id mprd-1 --app examples/model-fleet/genesis.json " +
 			"--policy examples/model-fleet/policy\n" +
 			"  mprd init beta --home ./beta --genesis ./genesis.json",

@@ -21,8 +21,8 @@ func keysCommand() *cobra.Command {
 		Use:     "keys",
 		Short:   "Keep signing keys, encrypted at rest (age)",
 		GroupID: groupUse,
-		Long: `Keys are ed25519, one age file each under a passphrase. The passphrase is typed, or read from the file
-named by --passphrase-file (mode 600); it is never an argument and never in the environment.`,
+		Long: `Keys are ed25519, one age file each under a passphrase. The passphrase is typed, or read from the
+file named by --passphrase-file (mode 600); it is never an argument and never in the environment.`,
 	}
 	cmd.AddCommand(keysAddCommand(), keysListCommand(), keysShowCommand(), keysExportCommand(),
 		keysImportCommand())
@@ -270,7 +270,8 @@ func keysImportCommand() *cobra.Command {
 	}
 	workFactorFlag(cmd, &workFactor)
 	cmd.Flags().StringVar(&exportFile, "export-passphrase-file", "", "file with the exported copy's passphrase")
-	cmd.Flags().StringVar(&seeds, "demo-seeds", "", "JSON file of name -> seed: public, worthless keys to try out")
+	cmd.Flags().StringVar(&seeds, "demo-seeds", "",
+		"JSON file of name -> seed: public, worthless keys to try out")
 	return cmd
 }
 

@@ -38,8 +38,8 @@ func localnetCommand() *cobra.Command {
 	cmd := localnetUpCommand("localnet")
 	cmd.Short = "Run a network of validators on this machine, loopback only"
 	cmd.GroupID = groupNode
-	cmd.Long = `Each validator is a process of its own with its own folder, log and ports. Without a subcommand: the
-same as "up --wait", which ends the network when it is interrupted.`
+	cmd.Long = `Each validator is a process of its own with its own folder, log and ports. Without a
+subcommand: the same as "up --wait", which ends the network when it is interrupted.`
 	cmd.AddCommand(up, localnetDownCommand(), localnetStatusCommand(), localnetNodeCommand("stop"),
 		localnetNodeCommand("start"), localnetNodeCommand("kill"))
 	return cmd

@@ -21,8 +21,8 @@ func policyCommand() *cobra.Command {
 		Use:     "policy",
 		Short:   "Write, check and question policy bundles, without a node",
 		GroupID: groupUse,
-		Long: `A bundle is a folder: manifest.json, schema.cedarschema, policies/*.cedar, tests/*.json. Its hash is what
-a request pins and what the chain holds as active.`,
+		Long: `A bundle is a folder: manifest.json, schema.cedarschema, policies/*.cedar, tests/*.json. Its hash
+is what a request pins and what the chain holds as active.`,
 	}
 	cmd.AddCommand(policyNewCommand(), policyFmtCommand(), policyValidateCommand(), policyTestCommand(),
 		policyExplainCommand(), policyHashCommand())

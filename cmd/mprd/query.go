@@ -63,7 +63,10 @@ func queryRowCommand() *cobra.Command {
 			if err := s.client.Row(s.ctx(), args[0], key, row); err != nil {
 				return err
 			}
-			return s.options.print(cmd, "row", row, func(w io.Writer) { fmt.Fprintln(w, strings.TrimSpace(row.String())) })
+			return s.options.print(cmd, "row", row, func(w io.Writer) {
+				fmt.Fprintln(w,
+					strings.TrimSpace(row.String()))
+			})
 		},
 	}
 }

@@ -31,7 +31,8 @@ func (f *requestFlags) add(cmd *cobra.Command) {
 	flags.Uint64Var(&f.resources, "resources", 1_000_000, "gas units that the execution may use")
 	flags.Uint64Var(&f.generation, "generation", 0, "expected generation of the target (0: any)")
 	flags.Uint64Var(&f.valueAtRisk, "value-at-risk", 0, "base units (default: the target's floor)")
-	flags.StringVar(&f.policyHash, "policy-hash", "", "bundle that the request relies on (default: the active one)")
+	flags.StringVar(&f.policyHash, "policy-hash", "",
+		"bundle that the request relies on (default: the active one)")
 	flags.StringVar(&f.reason, "reason", "", "why, in a line; it is in the audit log for ever")
 	flags.DurationVar(&f.patience, "wait-for", time.Hour, "how long it may wait for approvals")
 	flags.StringSliceVar(&f.cosigners, "cosigner", nil,
@@ -55,8 +56,10 @@ func requestCommand() *cobra.Command {
 	digest, public := "", ""
 	for _, o := range []op{
 		{"scale TARGET REPLICAS", "Set the number of replicas", "scale gw-dev 6", 2, 2, parseScale},
-		{"throttle TARGET RATE BURST", "Set requests per second and burst", "throttle gw-dev 800 200", 3, 3, parseThrottle},
-		{"pause TARGET on|off", "Stop a target's traffic, or let it go on", "pause gw-prod-eu on", 2, 2, parsePause},
+		{"throttle TARGET RATE BURST", "Set requests per second and burst", "throttle gw-dev 800 200", 3, 3,
+			parseThrottle},
+		{"pause TARGET on|off", "Stop a target's traffic, or let it go on", "pause gw-prod-eu on", 2, 2,
+			parsePause},
 		{"route TARGET BACKEND=BPS…", "Share out the traffic; basis points sum to 10000",
 			"route gw-dev stable=9000 next=1000", 2, 1 + tx.BackendsMax, parseRoute},
 		{"rotate TARGET CREDENTIAL VERSION", "Change a credential; its public part is named by its digest",

@@ -27,11 +27,13 @@ type txFlags struct {
 func (f *txFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.from, "from", "", "name of the signing key")
-	flags.StringVar(&f.account, "account", "", "account that signs, if its address is not the key's (after a rotation)")
+	flags.StringVar(&f.account, "account", "",
+		"account that signs, if its address is not the key's (after a rotation)")
 	flags.StringVar(&f.wait, "wait", "committed", "return when the tx is: accepted, committed")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the tx to be committed")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "ask what it would come to; nothing is signed or sent")
-	flags.BoolVar(&f.generateOnly, "generate-only", false, "print the unsigned draft; sign it with: mprd tx sign")
+	flags.BoolVar(&f.generateOnly, "generate-only", false,
+		"print the unsigned draft; sign it with: mprd tx sign")
 	flags.DurationVar(&f.life, "life", 2*time.Minute, "how long the token lives")
 	flags.Uint64Var(&f.maxFee, "max-fee", 0, "most to pay, in base units (default: twice the present fee)")
 	flags.StringVar(&f.saveTx, "save-tx", "", "also write the signed tx to this file")

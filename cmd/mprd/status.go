@@ -43,7 +43,8 @@ func statusCommand() *cobra.Command {
 				if v.CatchingUp {
 					fmt.Fprintln(w, "           catching up")
 				}
-				fmt.Fprintf(w, "skew T-C   %d ms\naudit log  %d records\nwaiting    %d actions\npolicy     %s\n", v.SkewMs,
+				fmt.Fprintf(w, "skew T-C   %d ms\naudit log  %d records\nwaiting    %d actions\npolicy     %s\n",
+					v.SkewMs,
 					v.Records, v.Pending, v.Policy)
 			})
 		},

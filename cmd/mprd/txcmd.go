@@ -276,7 +276,8 @@ func txWaitCommand() *cobra.Command {
 
 func txDecodeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "decode FILE", Short: "Say what a signed tx or a draft holds, and whether it is well-formed", Args: args(1, 1),
+		Use: "decode FILE", Short: "Say what a signed tx or a draft holds, and whether it is well-formed",
+		Args: args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			raw, err := os.ReadFile(args[0])
 			if err != nil {
@@ -301,7 +302,8 @@ func txDecodeCommand() *cobra.Command {
 				fmt.Fprintf(cmd.OutOrStdout(), "refused by every node: %s\n", describe(checked))
 				return silent(exitFailed)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "well-formed, %d signatures good; hash %x\n", len(decoded.Claims()), decoded.Hash)
+			fmt.Fprintf(cmd.OutOrStdout(), "well-formed, %d signatures good; hash %x\n", len(decoded.Claims()),
+				decoded.Hash)
 			return checked
 		},
 	}

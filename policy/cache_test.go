@@ -32,7 +32,7 @@ func TestCacheCompilesOnceAndForgetsTheOldest(t *testing.T) {
 			t.Fatalf("step %d: %d loads, want %d", i, loads, s.loads)
 		}
 	}
-	if get(1) != get(1) {
+	if first := get(1); first != get(1) {
 		t.Error("a hit gives another object")
 	}
 	if cache.Len() != 2 {

@@ -307,7 +307,7 @@ func TestComparisonCatchesABrokenFilter(t *testing.T) {
 		"resources are not filtered":  heads(func(s *scope) { s.resource = ast.ScopeTypeAll{} }),
 		"in is taken for ==": heads(func(s *scope) {
 			if in, ok := s.principal.(ast.ScopeTypeIn); ok {
-				s.principal = ast.ScopeTypeEq{Entity: in.Entity}
+				s.principal = ast.ScopeTypeEq(in)
 			}
 		}),
 		"roles are not read":      everywhere(func(p *plan) { p.reads.roles = false }),

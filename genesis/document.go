@@ -169,9 +169,9 @@ func (d *Document) JSON() ([]byte, error) {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	err := encoder.Encode(struct {
-		Params *params `json:"params,omitempty"`
+		Params *params `json:"params"`
 		*Document
-	}{(*params)(d.Params), d})
+	}{(*params)(d.params()), d})
 	return buf.Bytes(), err
 }
 

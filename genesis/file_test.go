@@ -1,0 +1,75 @@
+package genesis
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestAWholeGenesisFileIsJudgedWithItsOwnLines(t *testing.T) {
+	good := wrapped(small(t))
+	if list := ValidateFile([]byte(good)); list != nil {
+		t.Fatalf("the file itself: %s", told(list))
+	}
+	const key = "qEm8UwqtulJMBTaSheXRejagX93tdfOb0L7D7H4+Dxc="
+	second := `"name": "node0"
+    },
+    {"pub_key": {"type": "tendermint/PubKeyEd25519", "value": "` + key + `"}, "power": "1"}`
+	for _, c := range []struct{ old, new, at, path, words string }{
+		{`"chain_id": "mprd-test-1"`, `"chain_id": ""`, "chain_id", "chain_id", "0 bytes"},
+		{`"chain_id": "mprd-test-1"`, `"chain_id": "a b"`, "chain_id", "chain_id", "only a-z"},
+		{`mprd-test-1`, strings.Repeat("a", 51), "chain_id", "chain_id", "51 bytes, limit 50"},
+		{`"chain_id"`, `"Chain_ID"`, "Chain_ID", `["Chain_ID"]`, "unknown field"},
+		{`"chain_id"`, `"app_state": {}, "chain_id"`, "\"app_state\": {\n", "app_state", "stands there twice"},
+		{`"app_state"`, `"app_sate"`, "app_sate", "app_sate", "unknown field"},
+		{`2026-06-02T12:00:00.5Z`, `yesterday`, "yesterday", "genesis_time", "want a time"},
+		{`2026-06-02T12:00:00.5Z`, `0001-01-01T00:00:00Z`, "0001", "genesis_time", "want a time"},
+		{`"initial_height": "1"`, `"initial_height": "2"`, `"2"`, "initial_height", `"2", want "1"`},
+		{`"initial_height": "1"`, `"initial_height": 1`, `t": 1`, "initial_height", "a number, want a text"},
+		{`"power": "10"`, `"power": "0"`, `"power"`, "validators[0].power", `"0", want "1" to`},
+		{`"power": "10"`, `"power": "-1"`, `"power"`, "validators[0].power", `"-1", want "1" to`},
+		{`"power": "10"`, `"power": "1152921504606846976"`, `"power"`, "validators[0].power", "want"},
+		{`tendermint/PubKeyEd25519`, `tendermint/PubKeySecp256k1`, `"type"`, "validators[0].pub_key.type", "want"},
+		{key, "AAAA", `"value"`, "validators[0].pub_key.value", "not an ordinary ed25519 key"},
+		{key, strings.Repeat("A", 43) + "=", `"value"`, "validators[0].pub_key.value", "not an ordinary"},
+		{`"name": "node0"`, `"name": 1`, `"name": 1`, "validators[0].name", "a number, want a text"},
+		{"\"name\": \"node0\"\n    }", second, "\"power\": \"1\"", "validators[1].pub_key.value", "twice"},
+		{`"replicas": 4`, `"replicas": 0`, `"replicas": 0`, "app_state.targets[0].spec.replicas", "1 to 20"},
+		{`"gap_ms": 500`, `"gap_ms": 1.5`, `1.5`, "app_state.params.gap_ms", "want a whole number"},
+	} {
+		if !strings.Contains(good, c.old) {
+			t.Fatalf("%q is not in the file", c.old)
+		}
+		text := strings.Replace(good, c.old, c.new, 1)
+		line := 1 + strings.Count(text[:max(strings.Index(text, c.at), 0)], "\n")
+		list := ValidateFile([]byte(text))
+		found := slices.ContainsFunc(list, func(f *Error) bool {
+			return f.Line == line && f.Path == c.path && strings.Contains(f.Text, c.words)
+		})
+		if !found {
+			t.Errorf("%s -> %s: want line %d, %s: %s, got %s", c.old, c.new, line, c.path, c.words, told(list))
+		}
+	}
+}
+
+func TestThePowersOfAllValidatorsAreBoundedTogether(t *testing.T) {
+	one := `{"pub_key": {"type": "tendermint/PubKeyEd25519", "value": "KEY"}, "power": "1152921504606846975"}`
+	text := wrapped(small(t))
+	from, to := strings.Index(text, `"validators": [`), strings.Index(text, `"app_hash"`)
+	other := strings.Replace(one, "KEY", "WqhI/Y5Bp4V7jPuWsSsO1ETejD+hYsMO+yc/v0FP5Ik=", 1)
+	first := strings.Replace(one, "KEY", "qEm8UwqtulJMBTaSheXRejagX93tdfOb0L7D7H4+Dxc=", 1)
+	for _, c := range []struct{ validators, path string }{
+		{`[]`, "validators"},
+		{"[" + first + "]", ""},
+		{"[" + first + "," + other + "]", "validators[1].power"},
+		{repeated(first, ValidatorsMax+1), "validators"},
+	} {
+		list := ValidateFile([]byte(text[:from] + `"validators": ` + c.validators + `, ` + text[to:]))
+		switch {
+		case c.path == "" && list != nil:
+			t.Errorf("one at the limit: %s", told(list))
+		case c.path != "" && (len(list) == 0 || list[0].Path != c.path):
+			t.Errorf("want a fault at %s: %s", c.path, told(list))
+		}
+	}
+}

@@ -30,7 +30,7 @@ func doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Look for what is wrong with a node's home and machine",
 		Long: `Looks at config, genesis, keys' permissions, disk and kernel settings. With --deep, while the node is
-stopped, also at the data: the state opens, the supply is whole, every leaf of the audit log hashes to its head.`,
+stopped, also at the data: the state opens, the supply is whole, every leaf of the log hashes to its head.`,
 		GroupID: groupNode,
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -134,8 +134,12 @@ func (c *Client) Row(ctx context.Context, table string, key []byte, v state.Mess
 
 // Page reads rows of a table in key order from start on, unproven, and the key to go on from.
 func (c *Client) Page(ctx context.Context, table string, start []byte, limit uint32) (*state.Page, error) {
+	height, err := c.Newest(ctx)
+	if err != nil {
+		return nil, err
+	}
 	page := &state.Page{}
-	err := c.ask(ctx, state.PathPage+table, 0, &state.PageRequest{Start: start, Limit: limit}, page)
+	err = c.ask(ctx, state.PathPage+table, height, &state.PageRequest{Start: start, Limit: limit}, page)
 	return page, err
 }
 

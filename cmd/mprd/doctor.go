@@ -19,6 +19,7 @@ import (
 // finding is one thing that doctor looked at.
 type finding struct {
 	OK     bool   `json:"ok"`
+	Advice bool   `json:"advice,omitempty"` // not ok, and no fault
 	What   string `json:"what"`
 	Detail string `json:"detail"`
 	Remedy string `json:"remedy,omitempty"`
@@ -44,12 +45,15 @@ stopped, also at the data: the state opens, the supply is whole, every leaf of t
 			}
 			sick := false
 			for _, f := range list {
-				sick = sick || !f.OK
+				sick = sick || !f.OK && !f.Advice
 			}
 			err = o.print(cmd, "doctor", list, func(w io.Writer) {
 				for _, f := range list {
 					mark := "ok  "
-					if !f.OK {
+					switch {
+					case f.Advice:
+						mark = "hint"
+					case !f.OK:
 						mark = "BAD "
 					}
 					fmt.Fprintf(w, "%s %-22s %s\n", mark, f.What, f.Detail)
@@ -75,7 +79,7 @@ func examine(p abci.Paths) []finding {
 		"mend the named key, or remove the file and run mprd init"))
 	if err == nil {
 		for _, warning := range config.Warnings() {
-			list = append(list, finding{false, "config", warning, "see docs/operations.md"})
+			list = append(list, finding{Advice: true, What: "config", Detail: warning, Remedy: "see docs/operations.md"})
 		}
 	}
 	raw, err := os.ReadFile(p.Genesis)
@@ -91,9 +95,9 @@ func examine(p abci.Paths) []finding {
 
 func judged(what, detail string, err error, remedy string) finding {
 	if err != nil {
-		return finding{false, what, err.Error(), remedy}
+		return finding{What: what, Detail: err.Error(), Remedy: remedy}
 	}
-	return finding{true, what, detail, ""}
+	return finding{OK: true, What: what, Detail: detail}
 }
 
 // private holds that only the owner reads a key.
@@ -124,14 +128,15 @@ func retransmissions() finding {
 	const name, advised = "net.ipv4.tcp_rto_max_ms", 1000
 	raw, err := os.ReadFile("/proc/sys/net/ipv4/tcp_rto_max_ms")
 	if err != nil {
-		return finding{true, "kernel", name + " is not offered by this kernel", ""}
+		return finding{OK: true, What: "kernel", Detail: name + " is not offered by this kernel"}
 	}
 	value, err := strconv.Atoi(strings.TrimSpace(string(raw)))
 	if err == nil && value > advised {
 		err = fmt.Errorf("%s is %d: healing after a network cut takes longer", name, value)
 	}
-	return judged("kernel", fmt.Sprintf("%s is %d", name, value), err, fmt.Sprintf("sysctl -w %s=%d", name,
-		advised))
+	f := judged("kernel", fmt.Sprintf("%s is %d", name, value), err, fmt.Sprintf("sysctl -w %s=%d", name, advised))
+	f.Advice = !f.OK
+	return f
 }
 
 // examineData reads everything that the application keeps.
@@ -142,7 +147,7 @@ func examineData(p abci.Paths) []finding {
 		return []finding{judged("state", p.App, err, remedy)}
 	}
 	defer store.Close()
-	list := []finding{{true, "state", fmt.Sprintf("version %d, root %X", store.Version(), store.Root()), ""}}
+	list := []finding{judged("state", fmt.Sprintf("version %d, root %X", store.Version(), store.Root()), nil, "")}
 	view := store.View()
 	defer view.Close()
 	nonces, err := state.LoadNonces(view)
@@ -162,7 +167,7 @@ func examineLog(p abci.Paths, o *state.Overlay) finding {
 	const remedy = "restore the folder from a copy; the state beside it is not affected"
 	raw := o.GetRaw(state.AuditHeadKey)
 	if raw == nil {
-		return finding{true, "audit log", "no block yet", ""}
+		return finding{OK: true, What: "audit log", Detail: "no block yet"}
 	}
 	head, err := audit.DecodeHead(raw)
 	if err != nil {

@@ -69,7 +69,25 @@ people decide, and every decision is in a Merkle log that anyone can verify with
 	for _, c := range commands() {
 		root.AddCommand(c)
 	}
+	cobra.EnableCommandSorting = false // the help page keeps the order of commands()
+	askForSubcommands(root)
 	return root
+}
+
+// askForSubcommands makes a command that only groups others refuse what it does not know.
+func askForSubcommands(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		askForSubcommands(sub)
+	}
+	if cmd.HasSubCommands() && cmd.RunE == nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("no command %q\nsee: %s --help", args[0], cmd.CommandPath())}
+			}
+			return nil
+		}
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 }
 
 // Groups of the help page.

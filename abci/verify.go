@@ -12,11 +12,11 @@ import (
 	"mprd/tx"
 )
 
-// Sizes of the caches, in entries of one generation; two generations are kept.
+// Sizes of one generation of the caches; two generations are kept.
 const (
-	parsedMax   = 20_000
-	verifiedMax = 40_000
-	batchMax    = 256 // claims in one batch verification
+	parsedBytesMax = 16 << 20 // of raw txs; decoded they take a few times as much
+	verifiedMax    = 100_000  // signatures
+	batchMax       = 256      // claims in one batch verification
 )
 
 // verifier decodes and believes transactions and remembers both. What it remembers of a signature is its
@@ -32,7 +32,7 @@ type verifier struct {
 func newVerifier(chainID string) *verifier {
 	return &verifier{
 		chainID:  chainID,
-		parsed:   newGenerations[tx.Digest, *tx.Transaction](parsedMax),
+		parsed:   newGenerations[tx.Digest, *tx.Transaction](parsedBytesMax),
 		verified: newGenerations[tx.Digest, struct{}](verifiedMax),
 	}
 }
@@ -59,7 +59,7 @@ func (v *verifier) parse(raw []byte) (*tx.Transaction, error) {
 	if err := t.CheckShape(v.chainID); err != nil {
 		return nil, err
 	}
-	v.parsed.put(key, t)
+	v.parsed.put(key, t, len(raw))
 	return t, nil
 }
 
@@ -74,7 +74,7 @@ func (v *verifier) Verify(c *tx.Claim) bool {
 	if !(tx.Plain{}).Verify(c) {
 		return false
 	}
-	v.verified.put(key, struct{}{})
+	v.verified.put(key, struct{}{}, 1)
 	return true
 }
 
@@ -127,17 +127,17 @@ func (v *verifier) verifyBatch(claims []*tx.Claim) {
 	v.misses.Add(uint64(len(claims)))
 	for i, c := range claims {
 		if all || each[i] {
-			v.verified.put(claimKey(c), struct{}{})
+			v.verified.put(claimKey(c), struct{}{}, 1)
 		}
 	}
 }
 
-// generations is a bounded map that forgets by generations: when the young one is full it becomes the old
-// one, and the old one is dropped. Safe for concurrent use.
+// generations is a map of bounded weight that forgets by generations: when the young one is full it becomes
+// the old one, and the old one is dropped. Safe for concurrent use.
 type generations[K comparable, V any] struct {
-	mu         sync.RWMutex
-	max        int
-	young, old map[K]V
+	mu          sync.RWMutex
+	max, weight int // of the young one
+	young, old  map[K]V
 }
 
 func newGenerations[K comparable, V any](max int) *generations[K, V] {
@@ -154,11 +154,12 @@ func (g *generations[K, V]) get(key K) (V, bool) {
 	return value, ok
 }
 
-func (g *generations[K, V]) put(key K, value V) {
+func (g *generations[K, V]) put(key K, value V, weight int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.young) >= g.max {
-		g.old, g.young = g.young, make(map[K]V)
+	if g.weight+weight > g.max {
+		g.old, g.young, g.weight = g.young, make(map[K]V), 0
 	}
 	g.young[key] = value
+	g.weight += weight
 }

@@ -38,7 +38,7 @@ func (s *Store) VerifyHead(head Head) error {
 		return err
 	}
 	for i, hash := range hashes {
-		if err := q.compare(0, s.bundleStart(number)+uint64(i), &hash); err != nil {
+		if err := q.compare(0, s.bundleStart(number)+uint64(i), hash); err != nil {
 			return err
 		}
 	}
@@ -80,7 +80,7 @@ func (s *Store) verifyBundle(f *Frontier, size uint64) error {
 	}
 	for _, hash := range hashes {
 		index := f.Size()
-		f.grow(hash, func(height uint, node *Hash) {
+		f.grow(hash, func(height uint, node Hash) {
 			if height%tileHeight == 0 && err == nil {
 				err = q.compare(int(height/tileHeight), index>>height, node)
 			}
@@ -93,14 +93,14 @@ func (s *Store) verifyBundle(f *Frontier, size uint64) error {
 }
 
 // compare checks the hash that a tile holds for node number index of its level.
-func (q *query) compare(level int, index uint64, want *Hash) error {
+func (q *query) compare(level int, index uint64, want Hash) error {
 	hashes, err := q.tile(level, index/TileWidth)
 	if err != nil {
 		return err
 	}
-	if have := Hash(hashes[index%TileWidth*sha256.Size:][:sha256.Size]); have != *want {
+	if have := Hash(hashes[index%TileWidth*sha256.Size:][:sha256.Size]); have != want {
 		name := Tile{Level: level, Number: index / TileWidth}.file()
-		return fmt.Errorf("%w: %s: hash %d is %x, want %x", ErrDamaged, name, index%TileWidth, have, *want)
+		return fmt.Errorf("%w: %s: hash %d is %x, want %x", ErrDamaged, name, index%TileWidth, have, want)
 	}
 	return nil
 }

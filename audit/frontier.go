@@ -111,11 +111,11 @@ func (f *Frontier) Append(leaf Hash) { f.grow(leaf, nil) }
 
 // grow is Append. completed, if given, sees the root of each perfect subtree that the leaf completes, from
 // level 0, the leaf itself, upwards.
-func (f *Frontier) grow(node Hash, completed func(level uint, node *Hash)) {
+func (f *Frontier) grow(node Hash, completed func(level uint, node Hash)) {
 	level := uint(0)
 	for n := f.size; n&1 == 1; n >>= 1 {
 		if completed != nil {
-			completed(level, &node)
+			completed(level, node)
 		}
 		last := len(f.hashes) - 1
 		node = nodeHash(&f.hashes[last], &node)
@@ -123,7 +123,7 @@ func (f *Frontier) grow(node Hash, completed func(level uint, node *Hash)) {
 		level++
 	}
 	if completed != nil {
-		completed(level, &node)
+		completed(level, node)
 	}
 	f.hashes = append(f.hashes, node)
 	f.size++

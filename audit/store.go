@@ -149,7 +149,7 @@ func (s *Store) add(leaf []byte) error {
 	e := s.edge(Entries, index, 0)
 	e.buf = append(append(e.buf, length[:]...), leaf...)
 	err := s.finishFull(e, index)
-	s.log.grow(LeafHash(leaf), func(height uint, node *Hash) {
+	s.log.grow(LeafHash(leaf), func(height uint, node Hash) {
 		if height%tileHeight != 0 || err != nil {
 			return
 		}

@@ -2,7 +2,6 @@ package abci
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -30,8 +29,7 @@ func (a *Application) InitChain(_ context.Context, r *abcitypes.RequestInitChain
 	}
 	view := a.store.View()
 	defer view.Close()
-	digest := sha256.Sum256(r.AppStateBytes)
-	outcome, err := a.machine.Init(view, doc, app.Header{TimeMs: milliseconds(r.Time)}, digest)
+	outcome, err := a.machine.Init(view, doc, app.Header{TimeMs: milliseconds(r.Time)})
 	if err != nil {
 		return nil, err
 	}

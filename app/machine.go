@@ -1,6 +1,8 @@
 package app
 
 import (
+	"crypto/sha256"
+
 	"mprd/audit"
 	"mprd/genesis"
 	"mprd/policy"
@@ -60,9 +62,14 @@ func (m *Machine) open(base state.Reader, used state.NonceSet, h Header) *Block 
 	return b
 }
 
-// Init applies a genesis document and leaves record 0. appStateDigest is SHA-256 of the document's bytes.
-func (m *Machine) Init(base state.Reader, doc *genesis.Document, h Header,
-	appStateDigest tx.Digest) (*Outcome, error) {
+// Init applies a genesis document and leaves record 0. It names the document by the SHA-256 of its one JSON
+// form, so that a file which was laid out anew begins the same chain.
+func (m *Machine) Init(base state.Reader, doc *genesis.Document, h Header) (*Outcome, error) {
+	document, err := doc.JSON()
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(document)
 	o := state.NewOverlay(base, noNonces{})
 	if err := doc.Apply(o, h.TimeMs); err != nil {
 		return nil, err
@@ -71,7 +78,7 @@ func (m *Machine) Init(base state.Reader, doc *genesis.Document, h Header,
 	b.context = state.Context{Overlay: o, TimeMs: h.TimeMs, ChainTimeMs: h.TimeMs}
 	r := b.newRecord()
 	r.Body = &audit.Record_Genesis{Genesis: &audit.Genesis{
-		ChainId: m.chainID, AppStateDigest: appStateDigest[:],
+		ChainId: m.chainID, AppStateDigest: digest[:],
 		PolicyHash: state.ActivePolicyTable.Load(o, state.One{}).Hash,
 		Supply:     state.SupplyTable.Load(o, state.One{}).Genesis,
 	}}

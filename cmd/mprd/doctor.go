@@ -79,7 +79,8 @@ func examine(p abci.Paths) []finding {
 		"mend the named key, or remove the file and run mprd init"))
 	if err == nil {
 		for _, warning := range config.Warnings() {
-			list = append(list, finding{Advice: true, What: "config", Detail: warning, Remedy: "see docs/operations.md"})
+			hint := finding{Advice: true, What: "config", Detail: warning, Remedy: "see docs/operations.md"}
+			list = append(list, hint)
 		}
 	}
 	raw, err := os.ReadFile(p.Genesis)
@@ -134,7 +135,8 @@ func retransmissions() finding {
 	if err == nil && value > advised {
 		err = fmt.Errorf("%s is %d: healing after a network cut takes longer", name, value)
 	}
-	f := judged("kernel", fmt.Sprintf("%s is %d", name, value), err, fmt.Sprintf("sysctl -w %s=%d", name, advised))
+	remedy := fmt.Sprintf("sysctl -w %s=%d", name, advised)
+	f := judged("kernel", fmt.Sprintf("%s is %d", name, value), err, remedy)
 	f.Advice = !f.OK
 	return f
 }
@@ -147,7 +149,8 @@ func examineData(p abci.Paths) []finding {
 		return []finding{judged("state", p.App, err, remedy)}
 	}
 	defer store.Close()
-	list := []finding{judged("state", fmt.Sprintf("version %d, root %X", store.Version(), store.Root()), nil, "")}
+	found := fmt.Sprintf("version %d, root %X", store.Version(), store.Root())
+	list := []finding{judged("state", found, nil, "")}
 	view := store.View()
 	defer view.Close()
 	nonces, err := state.LoadNonces(view)

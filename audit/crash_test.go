@@ -109,8 +109,8 @@ func TestEveryCrashPointRecoversToTheCommittedSize(t *testing.T) {
 	}
 }
 
-// TestWhatCutReturnsIsDurable lets the process die, which keeps what was not synced, and after the recovery the
-// power go, which does not.
+// TestWhatCutReturnsIsDurable lets the process die, which keeps what was not synced, and after the recovery
+// the power go, which does not.
 func TestWhatCutReturnsIsDurable(t *testing.T) {
 	for _, y := range stories {
 		t.Run(y.name, func(t *testing.T) {

@@ -108,11 +108,11 @@ func TestFrontierIsTheCompactRange(t *testing.T) {
 	}
 }
 
-func TestFrontierRootAllocatesAtMostOnce(t *testing.T) {
+func TestFrontierRootAllocatesNothing(t *testing.T) {
 	f := testFrontier(1023)
 	leaf := LeafHash(nil)
-	f.Append(leaf) // its hashes have room for ten
-	if n := testing.AllocsPerRun(500, func() { f.Append(leaf); f.Root() }); n > 1 { // one under the race detector
+	f.Append(leaf)
+	if n := testing.AllocsPerRun(500, func() { f.Append(leaf); f.Root() }); n != 0 {
 		t.Errorf("%v allocations for an append and a root", n)
 	}
 }
@@ -223,7 +223,9 @@ func TestTilePathsAreThoseOfTlog(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
 	for range 3000 {
 		tile := Tile{
-			Level: rng.Intn(levelsMax+1) - 1, Number: uint64(rng.Int63()) % 1e12 >> rng.Intn(40), Width: 1 + rng.Intn(TileWidth),
+			Level:  rng.Intn(levelsMax+1) - 1,
+			Number: uint64(rng.Int63()) % 1e12 >> rng.Intn(40),
+			Width:  1 + rng.Intn(TileWidth),
 		}
 		path := tlog.Tile{H: tileHeight, L: tile.Level, N: int64(tile.Number), W: tile.Width}.Path()
 		path = strings.Replace(strings.Replace(path, "tile/8/", "tile/", 1), "/data/", "/entries/", 1)
@@ -268,8 +270,10 @@ func TestReadTileServesEveryWidth(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"tile/0/002", "tile/0/002.p/89", "tile/1/000.p/3", "tile/5/000.p/1", "tile/entries/003.p/1",
-		"tile/5/x999/x999/x999/999"} {
+	for _, path := range []string{
+		"tile/0/002", "tile/0/002.p/89", "tile/1/000.p/3", "tile/5/000.p/1", "tile/entries/003.p/1",
+		"tile/5/x999/x999/x999/999",
+	} {
 		_, err := s.ReadTile(path)
 		wantErr(t, err, ErrBeyond)
 	}

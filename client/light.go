@@ -96,8 +96,8 @@ func (l *Light) Trusted(ctx context.Context, height int64) (*cmttypes.LightBlock
 
 // Check verifies a proof file against the header that the light client trusts.
 func (l *Light) Check(ctx context.Context, raw []byte) (*Proven, error) {
-	var file ProofFile
-	if err := decodeStrict(raw, &file, "proof file"); err != nil {
+	file, err := decodeFile(raw)
+	if err != nil {
 		return nil, err
 	}
 	header, _, err := file.decodeBlock()

@@ -59,13 +59,19 @@ func decodeStrict(raw []byte, m codec, what string) error {
 	return nil
 }
 
-// Verify checks a proof file, byte by byte, against what the auditor trusts. It needs no network.
-func Verify(raw []byte, trust Trust) (*Proven, error) {
+// decodeFile bounds and decodes a proof file, and believes nothing in it.
+func decodeFile(raw []byte) (*ProofFile, error) {
 	if len(raw) > ProofBytesMax {
 		return nil, badProof("%d bytes, limit %d", len(raw), ProofBytesMax)
 	}
-	var file ProofFile
-	if err := decodeStrict(raw, &file, "proof file"); err != nil {
+	file := &ProofFile{}
+	return file, decodeStrict(raw, file, "proof file")
+}
+
+// Verify checks a proof file, byte by byte, against what the auditor trusts. It needs no network.
+func Verify(raw []byte, trust Trust) (*Proven, error) {
+	file, err := decodeFile(raw)
+	if err != nil {
 		return nil, err
 	}
 	header, err := file.verifyLightBlock(trust)
@@ -308,8 +314,8 @@ func ValidatorsHash(doc *cmttypes.GenesisDoc) ([]byte, error) {
 // Inspect checks a file as Verify does, but against the validators that it names itself: it is consistent,
 // and proves nothing to anyone who does not know them.
 func Inspect(raw []byte) (*Proven, error) {
-	var file ProofFile
-	if err := decodeStrict(raw, &file, "proof file"); err != nil {
+	file, err := decodeFile(raw)
+	if err != nil {
 		return nil, err
 	}
 	set, err := file.validatorSet()

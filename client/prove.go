@@ -109,7 +109,7 @@ func (c *Client) proofFile(ctx context.Context, height int64, file *ProofFile) (
 	if err != nil {
 		return nil, err
 	}
-	_, err = Verify(raw, Trust{ValidatorsHash: signed.Header.ValidatorsHash})
+	_, err = Verify(raw, Trust{ChainID: c.chainID, ValidatorsHash: signed.Header.ValidatorsHash})
 	return raw, err
 }
 
@@ -148,6 +148,9 @@ func (c *Client) validators(ctx context.Context, height int64) ([]Validator, err
 			return nil, err
 		}
 		for _, v := range r.Validators {
+			if v == nil || v.PubKey == nil { // JSON can say so
+				return nil, badProof("the node names a validator without a key")
+			}
 			list = append(list, Validator{Key: v.PubKey.Bytes(), Power: uint64(v.VotingPower)})
 		}
 		if len(r.Validators) == 0 || len(list) >= r.Total || len(list) > validatorsMax {

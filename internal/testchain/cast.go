@@ -91,7 +91,7 @@ func AppState(edit func(doc map[string]any)) []byte {
 		})
 		if a.operator {
 			operators = append(operators, object{"address": Address(a.name), "executor_groups": []string{},
-				"stake": 10_000 * tx.UnitsPerToken, "reputation": 1_000_000})
+				"stake": uint64(10_000 * tx.UnitsPerToken), "reputation": 1_000_000})
 		}
 	}
 	committee := func(k int, names ...string) object {
@@ -111,7 +111,7 @@ func AppState(edit func(doc map[string]any)) []byte {
 		},
 		"targets": []object{target("gw-prod", "prod", "none"), target("gw-dev", "dev", "none"),
 			target("gw-exec", "dev", "gateway-fleet")},
-		"pools":  object{"treasury": 5_000 * tx.UnitsPerToken},
+		"pools":  object{"treasury": uint64(5_000 * tx.UnitsPerToken)},
 		"policy": files(Bundle()),
 	}
 	if edit != nil {

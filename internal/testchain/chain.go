@@ -74,18 +74,26 @@ func (c *Chain) Block(txs ...[]byte) []app.TxResult {
 // BlockAfter commits a block with the raw txs, ms after the last one.
 func (c *Chain) BlockAfter(ms uint64, txs ...[]byte) []app.TxResult {
 	c.T.Helper()
+	return c.BlockWith(ms, func(*app.Block) {}, txs...)
+}
+
+// BlockWith is BlockAfter with something done to the block before its txs.
+func (c *Chain) BlockWith(ms uint64, edit func(*app.Block), txs ...[]byte) []app.TxResult {
+	c.T.Helper()
 	block, release := c.BeginAfter(ms)
+	edit(block)
 	results := make([]app.TxResult, len(txs))
 	for i, raw := range txs {
 		results[i] = block.Deliver(raw)
 	}
 	outcome := block.Finish()
 	release()
-	c.commit(outcome, c.TimeMs+ms)
+	c.Commit(outcome)
 	return results
 }
 
-func (c *Chain) commit(outcome *app.Outcome, timeMs uint64) {
+// Commit commits what a block came to.
+func (c *Chain) Commit(outcome *app.Outcome) {
 	c.T.Helper()
 	writes := outcome.Overlay.Writes(outcome.Height)
 	if c.Height == 0 {
@@ -100,7 +108,8 @@ func (c *Chain) commit(outcome *app.Outcome, timeMs uint64) {
 	}
 	c.Nonces.Apply(outcome.Overlay)
 	c.Leaves = append(c.Leaves, outcome.Leaves...)
-	c.AppHash, c.Height, c.TimeMs = root, outcome.Height, timeMs
+	c.AppHash, c.Height = root, outcome.Height
+	c.TimeMs = state.ClockTable.Load(c.Overlay(), state.One{}).TimeMs
 	c.checkSupply()
 }
 
@@ -117,6 +126,11 @@ func (c *Chain) Overlay() *state.Overlay {
 	view := c.Store.View()
 	c.T.Cleanup(func() { view.Close() })
 	return state.NewOverlay(view, c.Nonces)
+}
+
+// Balance is a name's, in base units.
+func (c *Chain) Balance(name string) uint64 {
+	return state.Accounts.Load(c.Overlay(), Address(name)).Balance
 }
 
 // Record decodes the record that a tx left.

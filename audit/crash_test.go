@@ -90,7 +90,7 @@ func TestEveryCrashPointRecoversToTheCommittedSize(t *testing.T) {
 			d := setting.clone()
 			_, err := y.run(d)
 			must(t, err)
-			seeds := int64(2)
+			seeds := int64(1)
 			if y.before < 1000 {
 				seeds = 20
 			}

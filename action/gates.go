@@ -134,8 +134,10 @@ func marshal(m interface{ Marshal() ([]byte, error) }) []byte {
 // wait. Whether the count is complete is then for the rule to see.
 func approved(a *attempt) error {
 	a.required = max(a.Params.MinApprovals(a.request.OpType()), a.verdict.Required)
-	if eligible := a.eligible(); a.required > eligible {
-		return fmt.Errorf("%w: %d required, %d eligible", tx.CodeUnapprovable, a.required, eligible)
+	if a.required > 0 {
+		if eligible := a.eligible(); a.required > eligible {
+			return fmt.Errorf("%w: %d required, %d eligible", tx.CodeUnapprovable, a.required, eligible)
+		}
 	}
 	if a.again {
 		return nil

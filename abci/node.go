@@ -45,7 +45,7 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 		return nil, fmt.Errorf("%s: %w", paths.NodeKey, err)
 	}
 	options := Options{KeepVersions: c.KeepVersions, KeepBlocks: c.KeepBlocks, CacheSize: c.CacheNodes}
-	m := newMetrics(prometheus.DefaultRegisterer)
+	m := newMetrics(registererOf(c))
 	application, err := OpenApplication(paths.App, genesis.ChainID, options, m, log)
 	if err != nil {
 		return nil, err
@@ -69,6 +69,15 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 	log.Info().Str("chain", genesis.ChainID).Int64("height", application.store.Version()).
 		Str("rpc", c.RPCAddress).Str("p2p", c.P2PAddress).Str("id", string(nodeKey.ID())).Msg("node started")
 	return n, nil
+}
+
+// registererOf is where metrics go: to the process's own registry if they are served, else nowhere, so that a
+// process can run several nodes.
+func registererOf(c Config) prometheus.Registerer {
+	if c.MetricsAddress == "" {
+		return prometheus.NewRegistry()
+	}
+	return prometheus.DefaultRegisterer
 }
 
 // CheckGenesis refuses what CometBFT accepts and this chain does not.

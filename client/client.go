@@ -107,12 +107,15 @@ func (c *Client) ask(ctx context.Context, path string, height int64, request, an
 }
 
 // Newest is the height of the newest state of a node. Its header does not exist yet, so it cannot be proven.
+// A node's status names blocks that are stored and not yet executed, so the application is asked.
 func (c *Client) Newest(ctx context.Context) (int64, error) {
-	status, err := c.Status(ctx)
+	info, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultABCIInfo, error) {
+		return n.ABCIInfo(ctx)
+	})
 	if err != nil {
 		return 0, err
 	}
-	return status.SyncInfo.LatestBlockHeight, nil
+	return info.Response.LastBlockHeight, nil
 }
 
 // Row reads a row of a table from the newest state, unproven, into v. key is without the table's prefix.

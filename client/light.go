@@ -67,7 +67,9 @@ func NewLight(ctx context.Context, addresses []string, chainID string, trust Lig
 }
 
 func lightError(err error) error {
-	if errors.Is(err, light.ErrLightClientAttack) || errors.Is(err, light.ErrFailedHeaderCrossReferencing) {
+	var conflict light.ErrConflictingHeaders // about the very first header
+	if errors.As(err, &conflict) || errors.Is(err, light.ErrLightClientAttack) ||
+		errors.Is(err, light.ErrFailedHeaderCrossReferencing) {
 		return fmt.Errorf("%w: %w", ErrConflict, err)
 	}
 	if errors.Is(err, provider.ErrNoResponse) || errors.Is(err, context.DeadlineExceeded) {

@@ -90,7 +90,13 @@ func (c *Client) query(ctx context.Context, path string, data []byte, height int
 	if err != nil {
 		return nil, err
 	}
-	return &r.Response, RefusalOf(r.Response.Codespace, r.Response.Code, r.Response.Log)
+	if err := RefusalOf(r.Response.Codespace, r.Response.Code, r.Response.Log); err != nil {
+		return nil, err
+	}
+	if height > 0 && r.Response.Height != height {
+		return nil, badProof("the node answers for height %d, asked for %d", r.Response.Height, height)
+	}
+	return &r.Response, nil
 }
 
 // ask sends a request message and decodes the answer.

@@ -32,6 +32,27 @@ type Light struct {
 	light *light.Client
 }
 
+// guarded is CometBFT's provider, which panics on a commit without a header.
+type guarded struct{ provider.Provider }
+
+func providerOf(chainID, address string) (provider.Provider, error) {
+	p, err := lighthttp.New(chainID, address)
+	if err != nil {
+		return nil, fmt.Errorf("node %q: %w", address, err)
+	}
+	return guarded{p}, nil
+}
+
+// LightBlock fetches a light block; one that breaks the code that reads it is a bad one.
+func (g guarded) LightBlock(ctx context.Context, height int64) (block *cmttypes.LightBlock, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			block, err = nil, provider.ErrBadLightBlock{Reason: fmt.Errorf("%v", r)}
+		}
+	}()
+	return g.Provider.LightBlock(ctx, height)
+}
+
 // ErrConflict: two nodes showed different headers of one height. Somebody attacks, or a fork happened.
 var ErrConflict = errors.New("nodes show conflicting headers")
 
@@ -50,9 +71,9 @@ func NewLight(ctx context.Context, addresses []string, chainID string, trust Lig
 	}
 	var providers []provider.Provider
 	for _, address := range addresses {
-		p, err := lighthttp.New(chainID, address)
+		p, err := providerOf(chainID, address)
 		if err != nil {
-			return nil, fmt.Errorf("node %q: %w", address, err)
+			return nil, err
 		}
 		providers = append(providers, p)
 	}
@@ -125,7 +146,7 @@ func TrustGenesis(ctx context.Context, addresses []string, doc *cmttypes.Genesis
 		return LightTrust{}, err
 	}
 	for _, address := range addresses {
-		p, err := lighthttp.New(doc.ChainID, address)
+		p, err := providerOf(doc.ChainID, address)
 		if err != nil {
 			return LightTrust{}, err
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	abcitypes "github.com/cometbft/cometbft/abci/types"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"mprd/audit"
 	"mprd/internal/testchain"
@@ -267,7 +268,7 @@ func TestALostAuditLogStopsTheNode(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(d.dir, AuditDir)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := OpenApplication(d.dir, testchain.ID, Options{KeepVersions: 100}, d.metrics, d.log)
+	_, err := OpenApplication(d.dir, testchain.ID, Options{KeepVersions: 100}, prometheus.NewRegistry(), d.log)
 	if err == nil || !strings.Contains(err.Error(), "audit log") {
 		t.Errorf("opened without its log: %v", err)
 	}

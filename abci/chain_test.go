@@ -48,7 +48,7 @@ func drive(t testing.TB) *driven {
 func openAt(t testing.TB, dir string) *driven {
 	t.Helper()
 	a, err := OpenApplication(dir, testchain.ID, Options{KeepVersions: 100, KeepBlocks: 100},
-		newMetrics(prometheus.NewRegistry()), zerolog.Nop())
+		prometheus.NewRegistry(), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,8 +45,7 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 		return nil, fmt.Errorf("%s: %w", paths.NodeKey, err)
 	}
 	options := Options{KeepVersions: c.KeepVersions, KeepBlocks: c.KeepBlocks, CacheSize: c.CacheNodes}
-	m := newMetrics(registererOf(c))
-	application, err := OpenApplication(paths.App, genesis.ChainID, options, m, log)
+	application, err := OpenApplication(paths.App, genesis.ChainID, options, registererOf(c), log)
 	if err != nil {
 		return nil, err
 	}

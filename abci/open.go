@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	abcitypes "github.com/cometbft/cometbft/abci/types"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"mprd/app"
@@ -62,11 +63,12 @@ type Application struct {
 }
 
 // OpenApplication opens the state and the audit log in dir and cuts the log to what the state committed.
-func OpenApplication(dir, chainID string, options Options, m *metrics,
+// Its metrics go into registry.
+func OpenApplication(dir, chainID string, options Options, registry prometheus.Registerer,
 	log zerolog.Logger) (*Application, error) {
 	a := &Application{
 		chainID: chainID, options: options, verifier: newVerifier(chainID), pending: newPendingTxs(),
-		metrics: m, log: log, failed: failure{done: make(chan struct{})},
+		metrics: newMetrics(registry), log: log, failed: failure{done: make(chan struct{})},
 	}
 	a.machine = app.New(chainID, a.verifier.source)
 	var err error

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"math/rand"
 	"testing"
 )
@@ -87,10 +88,12 @@ func TestADamagedBaseIsRefused(t *testing.T) {
 	must(t, openMem(t, d).SetBase(testFrontier(300)))
 	for at := range d.root.names[baseName].data {
 		d := d.clone()
-		d.root.names[baseName].data[at] ^= 4
+		node := d.root.names[baseName]
+		node.data = bytes.Clone(node.data)
+		node.data[at] ^= 4
 		_, err := openOn(d)
 		wantErr(t, err, ErrDamaged)
-		d.root.names[baseName].data = d.root.names[baseName].data[:max(at, 1)]
+		node.data = node.data[:max(at, 1)]
 		_, err = openOn(d)
 		wantErr(t, err, ErrDamaged)
 	}

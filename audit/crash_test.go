@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"errors"
 	"math/rand"
 	"testing"
@@ -236,6 +237,7 @@ func TestDamageIsFound(t *testing.T) {
 			d := d.clone()
 			node, err := d.find(name)
 			must(t, err)
+			node.data = []byte(content)
 			node.data[at] ^= 1 << (at % 8)
 			atStart := false
 			s := openMem(t, d)
@@ -286,10 +288,10 @@ func TestZerosAtTheEndAreNoLeaves(t *testing.T) {
 	want := d.content()
 	node, err := d.find("tile/entries/001")
 	must(t, err)
-	node.data = append(node.data, make([]byte, 5000)...)
+	node.data = append(bytes.Clone(node.data), make([]byte, 5000)...)
 	node, err = d.find("tile/0/001")
 	must(t, err)
-	node.data = append(node.data, make([]byte, 500)...)
+	node.data = append(bytes.Clone(node.data), make([]byte, 500)...)
 	s := openMem(t, d)
 	if s.Size() != 300 {
 		t.Fatalf("%d leaves", s.Size())

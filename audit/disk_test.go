@@ -34,7 +34,7 @@ type memDisk struct {
 
 type memNode struct {
 	names, durable map[string]*memNode // of a directory
-	data, synced   []byte              // of a file
+	data, synced   []byte              // of a file; never changed in place, so that disks share them
 }
 
 func newMemDisk() *memDisk { return &memDisk{root: newMemDir(), room: -1} }
@@ -61,11 +61,11 @@ func (d *memDisk) crash(rng *rand.Rand) *memDisk {
 
 func (n *memNode) survive(rng *rand.Rand) *memNode {
 	if !n.isDir() {
-		data := bytes.Clone(n.data)
-		if rng != nil {
+		data := n.data
+		if rng != nil && !bytes.Equal(n.synced, n.data) {
 			data = tear(rng, n.synced, n.data)
 		}
-		return &memNode{data: data, synced: bytes.Clone(data)}
+		return &memNode{data: data, synced: data}
 	}
 	c := newMemDir()
 	both := maps.Clone(n.names)
@@ -272,10 +272,10 @@ func (f *memFile) WriteAt(b []byte, at int64) (int, error) {
 	if f.d.room >= 0 {
 		f.d.room -= int64(len(b))
 	}
-	if grow := int(at) + len(b) - len(f.node.data); grow > 0 {
-		f.node.data = append(f.node.data, make([]byte, grow)...)
-	}
-	return copy(f.node.data[at:], b), err
+	data := make([]byte, max(int(at)+len(b), len(f.node.data)))
+	copy(data, f.node.data)
+	f.node.data = data
+	return copy(data[at:], b), err
 }
 
 func (f *memFile) Truncate(size int64) error {
@@ -284,10 +284,9 @@ func (f *memFile) Truncate(size int64) error {
 	if err := f.d.change(); err != nil {
 		return err
 	}
-	if int(size) > len(f.node.data) {
-		f.node.data = append(f.node.data, make([]byte, int(size)-len(f.node.data))...)
-	}
-	f.node.data = bytes.Clone(f.node.data[:size])
+	data := make([]byte, size)
+	copy(data, f.node.data)
+	f.node.data = data
 	return nil
 }
 
@@ -298,7 +297,7 @@ func (f *memFile) Sync() error {
 		return err
 	}
 	f.d.syncs++
-	f.node.synced = bytes.Clone(f.node.data)
+	f.node.synced = f.node.data
 	return nil
 }
 

@@ -47,14 +47,16 @@ func TestValidatorsThatCannotBeAreRefused(t *testing.T) {
 			v[0].Power, v[1].Power = math.MaxInt64/8, math.MaxUint64-math.MaxInt64/8
 			return v
 		},
-		"one twice":        func(v []Validator) []Validator { v[1] = v[0]; return v },
-		"one key twice":    func(v []Validator) []Validator { v[1].Key = v[0].Key; return v },
-		"short key":        func(v []Validator) []Validator { v[1].Key = v[1].Key[:31]; return v },
-		"long key":         func(v []Validator) []Validator { v[1].Key = append(v[1].Key, 0); return v },
-		"no key":           func(v []Validator) []Validator { v[1].Key = nil; return v },
-		"another order":    func(v []Validator) []Validator { v[0], v[1] = v[1], v[0]; return v },
-		"one missing":      func(v []Validator) []Validator { return v[:3] },
-		"one more":         func(v []Validator) []Validator { return append(v, Validator{Key: hashOf("x"), Power: 1}) },
+		"one twice":     func(v []Validator) []Validator { v[1] = v[0]; return v },
+		"one key twice": func(v []Validator) []Validator { v[1].Key = v[0].Key; return v },
+		"short key":     func(v []Validator) []Validator { v[1].Key = v[1].Key[:31]; return v },
+		"long key":      func(v []Validator) []Validator { v[1].Key = append(v[1].Key, 0); return v },
+		"no key":        func(v []Validator) []Validator { v[1].Key = nil; return v },
+		"another order": func(v []Validator) []Validator { v[0], v[1] = v[1], v[0]; return v },
+		"one missing":   func(v []Validator) []Validator { return v[:3] },
+		"one more": func(v []Validator) []Validator {
+			return append(v, Validator{Key: hashOf("x"), Power: 1})
+		},
 		"none":             func([]Validator) []Validator { return nil },
 		"too many":         func([]Validator) []Validator { return make([]Validator, validatorsMax+1) },
 		"power moved":      func(v []Validator) []Validator { v[0].Power++; v[1].Power--; return v },
@@ -175,8 +177,10 @@ func editCommit(t *testing.T, f *ProofFile, edit func(*cmttypes.Commit)) {
 func TestAnAbsentValidatorSaysNothing(t *testing.T) {
 	l := newLedger(t)
 	for name, edit := range map[string]func(*cmttypes.CommitSig){
-		"a signature":              func(s *cmttypes.CommitSig) { s.Signature = bytes.Repeat([]byte{1}, 64) },
-		"an address":               func(s *cmttypes.CommitSig) { s.ValidatorAddress = voters[3].key().PubKey().Address() },
+		"a signature": func(s *cmttypes.CommitSig) { s.Signature = bytes.Repeat([]byte{1}, 64) },
+		"an address": func(s *cmttypes.CommitSig) {
+			s.ValidatorAddress = voters[3].key().PubKey().Address()
+		},
 		"a time":                   func(s *cmttypes.CommitSig) { s.Timestamp = time.UnixMilli(0) },
 		"no flag":                  func(s *cmttypes.CommitSig) { s.BlockIDFlag = 0 },
 		"a flag that nobody knows": func(s *cmttypes.CommitSig) { s.BlockIDFlag = 4 },

@@ -133,7 +133,7 @@ func TestALightClientBelievesNoLiar(t *testing.T) {
 	}
 }
 
-// TestAForkIsAConflict runs one validator's key on two machines: the first header is the same, others are not.
+// TestAForkIsAConflict runs one validator's key twice: the first header is the same, others are not.
 func TestAForkIsAConflict(t *testing.T) {
 	n := startNode(t)
 	fork := startAs(t, n.key, n.genesis)

@@ -66,7 +66,9 @@ func startAs(t *testing.T, validator *privval.FilePV, doc *cmttypes.GenesisDoc) 
 	config.TimeoutCommit = 60 * time.Millisecond
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	running, err := abci.Start(ctx, config, home, zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel))
+	config.MempoolTxs = 2 // and so does the mempool soon forget what it has seen
+	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel)
+	running, err := abci.Start(ctx, config, home, log)
 	ok(t, err)
 	t.Cleanup(func() { ok(t, running.Stop()) })
 	address := "http://" + config.RPCAddress[len("tcp://"):]

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -99,19 +100,43 @@ func approvers(b *tx.Body) [][]byte {
 	return list
 }
 
-// Send hands a tx to a node's mempool. Sending it again is harmless: its nonce is used once.
+// Send hands a tx to a node's mempool. Sending it again is harmless: its nonce is used once. If a node broke
+// off while it had the tx and no other answers, the error is ErrUnknown too.
 func (c *Client) Send(ctx context.Context, raw []byte) (tx.Digest, error) {
 	hash := sha256.Sum256(raw)
+	delivered := false // perhaps
 	r, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultBroadcastTx, error) {
-		return n.BroadcastTxSync(ctx, raw)
+		r, err := n.BroadcastTxSync(ctx, raw)
+		delivered = delivered || err != nil && !undialed(err)
+		return r, err
 	})
-	if err != nil {
-		if strings.Contains(err.Error(), "tx already exists in cache") {
-			return hash, nil
-		}
+	switch {
+	case err != nil && strings.Contains(err.Error(), "tx already exists in cache"):
+		return hash, nil
+	case errors.Is(err, ErrUnreachable) && delivered:
+		return hash, fmt.Errorf("%w: tx %x; ask again with: mprd tx wait %x: %w", ErrUnknown, hash, hash, err)
+	case err != nil:
 		return hash, err
 	}
-	return hash, RefusalOf(r.Codespace, r.Code, r.Log)
+	refusal := RefusalOf(r.Codespace, r.Code, r.Log)
+	if errors.Is(refusal, tx.CodeReplay) {
+		if _, err := c.find(ctx, hash); err == nil {
+			return hash, nil // it is in the chain already
+		}
+	}
+	return hash, refusal
+}
+
+// undialed tells a node that was never reached from one that broke off.
+func undialed(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+func (c *Client) find(ctx context.Context, hash tx.Digest) (*coretypes.ResultTx, error) {
+	return each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultTx, error) {
+		return n.Tx(ctx, hash[:], false)
+	})
 }
 
 // Committed is a tx's place in the chain and what it came to there.
@@ -132,9 +157,7 @@ const pollEvery = 15 * time.Millisecond
 // be called again, with the hash alone, at any time.
 func (c *Client) Wait(ctx context.Context, hash tx.Digest) (*Committed, error) {
 	for {
-		r, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultTx, error) {
-			return n.Tx(ctx, hash[:], false)
-		})
+		r, err := c.find(ctx, hash)
 		if err == nil {
 			return committed(hash, r)
 		}

@@ -40,8 +40,14 @@ func TestATransferIsFilledSignedSentAndFound(t *testing.T) {
 	}
 
 	t.Run("sending it again is harmless", func(t *testing.T) {
-		if hash, err := n.Send(n.ctx, raw); hash != done.Hash || (err != nil && !errors.Is(err, tx.CodeReplay)) {
-			t.Errorf("%x, %v", hash, err)
+		for range 5 { // first the mempool knows it, later only the chain does
+			hash, err := n.Send(n.ctx, raw)
+			ok(t, err)
+			if hash != done.Hash {
+				t.Errorf("%x, was %x", hash, done.Hash)
+			}
+			n.commitTx(n.signed("agent-b", transfer("approver-1", 1)))
+			n.commitTx(n.signed("agent-b", transfer("approver-1", 1)))
 		}
 		again, err := n.Wait(n.ctx, done.Hash)
 		ok(t, err)
@@ -100,6 +106,30 @@ func TestATransferIsFilledSignedSentAndFound(t *testing.T) {
 		}
 	})
 
+	t.Run("a node that breaks off leaves the outcome unknown", func(t *testing.T) {
+		broken := breakingOff(t, n.address)
+		c, err := New([]string{broken}, testchain.ID)
+		ok(t, err)
+		raw := n.signed("human-a", transfer("plain", 2))
+		hash, err := c.Send(n.ctx, raw)
+		if !errors.Is(err, ErrUnknown) {
+			t.Errorf("%v", err)
+		}
+		done, err := n.Wait(n.ctx, hash) // for it was sent
+		ok(t, err)
+		ok(t, done.Err())
+		c, err = New([]string{broken, n.address}, testchain.ID)
+		ok(t, err)
+		if _, err = c.Send(n.ctx, raw); err != nil {
+			t.Errorf("sent again, to another node too: %v", err)
+		}
+		c, err = New([]string{"http://" + freePort(t)}, testchain.ID)
+		ok(t, err)
+		if _, err = c.Send(n.ctx, raw); !errors.Is(err, ErrUnreachable) || errors.Is(err, ErrUnknown) {
+			t.Errorf("a node that is not there: %v", err)
+		}
+	})
+
 	t.Run("the next node is asked when one does not answer", func(t *testing.T) {
 		broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "no", http.StatusBadGateway)
@@ -123,6 +153,22 @@ func TestATransferIsFilledSignedSentAndFound(t *testing.T) {
 	})
 }
 
+// breakingOff is a proxy that asks a node and hangs up before it answers.
+func breakingOff(t *testing.T, node string) (address string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		answer, err := http.Post(node, "application/json", r.Body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		answer.Body.Close()
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 func notFound(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, ErrNotFound) {
@@ -130,7 +176,7 @@ func notFound(t *testing.T, err error) {
 	}
 }
 
-// TestTheNewestStateCanAlwaysBeRead asks while blocks are being made: a block is stored before it is executed.
+// TestTheNewestStateCanAlwaysBeRead asks while blocks are made: a block is stored before it is executed.
 func TestTheNewestStateCanAlwaysBeRead(t *testing.T) {
 	n := startNode(t)
 	first, err := n.Newest(n.ctx)

@@ -3,6 +3,8 @@ package client
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"mprd/tx"
 )
@@ -40,7 +42,20 @@ func RefusalOf(space string, number uint32, log string) error {
 	if log == "" {
 		log = code.Text
 	}
-	return &Refusal{code, log}
+	return &Refusal{code, printable(log)}
+}
+
+// unprintable characters of a stranger must not reach a terminal.
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// printable is a stranger's text for a terminal, its lines kept.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unprintable(r) && r != '\n' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }
 
 func badProof(format string, args ...any) error {

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
@@ -158,6 +159,8 @@ func (f *ProofFile) decodeBlock() (*cmttypes.Header, *cmttypes.Commit, error) {
 		return nil, nil, badProof("commit: %w", err)
 	}
 	switch {
+	case strings.ContainsFunc(f.ChainId, unprintable):
+		return nil, nil, badProof("chain %q is not a name", f.ChainId)
 	case header.ChainID != f.ChainId:
 		return nil, nil, badProof("header of chain %q in a file of %q", header.ChainID, f.ChainId)
 	case header.Height < 2:

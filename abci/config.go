@@ -77,12 +77,16 @@ func (c *Config) Validate() error {
 			fault("%s is %s, want %s to %s", t.name, t.value, timeoutMin, timeoutMax)
 		}
 	}
-	for _, a := range []struct{ name, value string }{
-		{"p2p_address", c.P2PAddress}, {"rpc_address", c.RPCAddress}, {"metrics_address", c.MetricsAddress},
+	for _, a := range []struct{ name, value, scheme string }{
+		{"p2p_address", c.P2PAddress, "tcp://"}, {"rpc_address", c.RPCAddress, "tcp://"},
+		{"metrics_address", c.MetricsAddress, ""},
 	} {
-		address := strings.TrimPrefix(a.value, "tcp://")
-		if _, _, err := net.SplitHostPort(address); err != nil && (a.value != "" || a.name != "metrics_address") {
-			fault("%s is %q, want tcp://host:port: %w", a.name, a.value, err)
+		if a.value == "" && a.name == "metrics_address" {
+			continue
+		}
+		address, ok := strings.CutPrefix(a.value, a.scheme)
+		if _, _, err := net.SplitHostPort(address); !ok || err != nil {
+			fault("%s is %q, want %shost:port", a.name, a.value, a.scheme)
 		}
 	}
 	if c.MempoolTxs < 1 || c.MempoolBytes < 1<<16 {

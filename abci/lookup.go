@@ -18,7 +18,10 @@ import (
 // unproven; what it finds proves itself. It is made anew from the log when it is behind or damaged.
 //
 // Keys: id (32 bytes) ‖ index (u64be). Under lookupSizeKey: how many leaves it has taken in.
-type lookup struct{ db *leveldb.DB }
+type lookup struct {
+	db    *leveldb.DB
+	taken uint64 // leaves that it has taken in, without a gap
+}
 
 var lookupSizeKey = []byte("size")
 
@@ -26,42 +29,58 @@ var lookupSizeKey = []byte("size")
 const lookupMax = 100
 
 func openLookup(path string, log *audit.Store) (*lookup, error) {
+	l, err := openLookupOnce(path, log)
+	if err == nil {
+		return l, nil
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return nil, err
+	}
+	return openLookupOnce(path, log)
+}
+
+func openLookupOnce(path string, log *audit.Store) (*lookup, error) {
 	db, err := leveldb.OpenFile(path, nil)
 	if err != nil {
-		if err := os.RemoveAll(path); err != nil {
-			return nil, err
-		}
-		if db, err = leveldb.OpenFile(path, nil); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
-	l := &lookup{db}
-	if err := l.catchUp(log); err != nil {
+	l := &lookup{db: db}
+	if l.taken, err = l.size(); err == nil {
+		err = l.catchUp(log)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return l, nil
 }
 
-// catchUp takes in what the log has and the index has not. An index that is ahead was cut with the log.
+// errAhead: the log was cut, and what the index says of the rest may be wrong.
+var errAhead = errors.New("look-up index is ahead of the audit log")
+
+// catchUp takes in what the log has and the index has not.
 func (l *lookup) catchUp(log *audit.Store) error {
-	size, err := l.size()
-	if err != nil {
-		return err
+	if l.taken > log.Size() {
+		return fmt.Errorf("%w: %d records of %d", errAhead, l.taken, log.Size())
 	}
-	if size > log.Size() {
-		size = 0 // stale entries are overwritten or point nowhere; find leaves those out
-	}
-	for size = max(size, log.Base()); size < log.Size(); {
-		leaves, err := log.Leaves(size, 1000)
+	for next := max(l.taken, log.Base()); next < log.Size(); {
+		leaves, err := log.Leaves(next, 1000)
 		if err != nil {
 			return err
 		}
-		if err := l.add(size, leaves); err != nil {
+		if err := l.add(next, leaves); err != nil {
 			return err
 		}
-		size += uint64(len(leaves))
+		next += uint64(len(leaves))
 	}
 	return nil
+}
+
+// follow takes in the leaves of a block, and before them what an earlier failure left out.
+func (l *lookup) follow(first uint64, leaves [][]byte, log *audit.Store) error {
+	if l.taken != first {
+		return l.catchUp(log)
+	}
+	return l.add(first, leaves)
 }
 
 func (l *lookup) size() (uint64, error) {
@@ -69,8 +88,11 @@ func (l *lookup) size() (uint64, error) {
 	if errors.Is(err, leveldb.ErrNotFound) {
 		return 0, nil
 	}
-	if err != nil || len(raw) != 8 {
-		return 0, fmt.Errorf("its size: %x: %w", raw, err)
+	if err != nil {
+		return 0, err
+	}
+	if len(raw) != 8 {
+		return 0, fmt.Errorf("its size is %x, want 8 bytes", raw)
 	}
 	return binary.BigEndian.Uint64(raw), nil
 }
@@ -79,16 +101,21 @@ func (l *lookup) size() (uint64, error) {
 func (l *lookup) add(first uint64, leaves [][]byte) error {
 	batch := new(leveldb.Batch)
 	for i, leaf := range leaves {
-		record, err := audit.DecodeLeaf(leaf)
-		if err != nil {
+		var record audit.Record // of our own log: its strictness was seen to when it was written
+		if err := record.Unmarshal(leaf[len(audit.LeafPrefix):]); err != nil {
 			return err
 		}
-		for _, id := range idsOf(record) {
+		for _, id := range idsOf(&record) {
 			batch.Put(binary.BigEndian.AppendUint64(id, first+uint64(i)), []byte{1})
 		}
 	}
-	batch.Put(lookupSizeKey, binary.BigEndian.AppendUint64(nil, first+uint64(len(leaves))))
-	return l.db.Write(batch, nil)
+	size := first + uint64(len(leaves))
+	batch.Put(lookupSizeKey, binary.BigEndian.AppendUint64(nil, size))
+	if err := l.db.Write(batch, nil); err != nil {
+		return err
+	}
+	l.taken = size
+	return nil
 }
 
 // find lists the records of an id, below size, in their order.
@@ -127,7 +154,7 @@ func idsOf(r *audit.Record) [][]byte {
 	}
 	switch body := r.Body.(type) {
 	case *audit.Record_Tx:
-		add(body.Tx, cancelled(body.Tx))
+		add(body.Tx, concerned(body.Tx))
 	case *audit.Record_Decision:
 		add(body.Decision.Tx, body.Decision.ActionId)
 	case *audit.Record_Approval:
@@ -138,17 +165,15 @@ func idsOf(r *audit.Record) [][]byte {
 	return ids
 }
 
-// cancelled is the id of the action that a tx without a record of its own kind is about.
-func cancelled(t *audit.Tx) []byte {
-	decoded, err := tx.Decode(t.Tx)
-	if err != nil {
+// concerned is the id of the action that a tx without a record of its own kind is about.
+func concerned(t *audit.Tx) []byte {
+	var envelope tx.Tx
+	var body tx.Body
+	if envelope.Unmarshal(t.GetTx()) != nil || body.Unmarshal(envelope.Body) != nil {
 		return nil
 	}
-	switch {
-	case decoded.Body.GetCancelAction() != nil:
-		return decoded.Body.GetCancelAction().ActionId
-	case decoded.Body.GetApproveAction().GetApproval() != nil:
-		return decoded.Body.GetApproveAction().Approval.ActionId
+	if m := body.GetCancelAction(); m != nil {
+		return m.ActionId
 	}
-	return nil
+	return body.GetApproveAction().GetApproval().GetActionId()
 }

@@ -27,7 +27,8 @@ type execution struct {
 // PrepareProposal builds what ProcessProposal accepts and nothing else: txs in the mempool's order, those
 // that are admitted after the ones before them, until the block is full.
 func (a *Application) PrepareProposal(_ context.Context, r *abcitypes.RequestPrepareProposal) (
-	*abcitypes.ResponsePrepareProposal, error) {
+	_ *abcitypes.ResponsePrepareProposal, err error) {
+	defer a.watch("PrepareProposal", &err)
 	txs := r.Txs[:min(len(r.Txs), triedMax)]
 	defer a.metrics.phase("prepare", time.Now())
 	a.verifier.prefetch(txs)
@@ -60,7 +61,8 @@ func protoBytes(raw []byte) int64 {
 // ProcessProposal refuses a block that breaks limits, holds a tx without effect, or makes a rule panic.
 // What it executed is kept for FinalizeBlock.
 func (a *Application) ProcessProposal(_ context.Context, r *abcitypes.RequestProcessProposal) (
-	*abcitypes.ResponseProcessProposal, error) {
+	_ *abcitypes.ResponseProcessProposal, err error) {
+	defer a.watch("ProcessProposal", &err)
 	defer a.metrics.phase("process", time.Now())
 	e := a.execute(r.Hash, r.Height, r.Time, r.Txs)
 	status := abcitypes.ResponseProcessProposal_ACCEPT

@@ -70,6 +70,7 @@ func TestEachAdmissionGateRefusesTheBlock(t *testing.T) {
 	used := d.pay("agent-a", "outsider")
 	d.block(used)
 	transfer := testchain.Transfer(testchain.Address("outsider"), 1)
+	otherChain := func(b *tx.Body) { b.ChainId = "mprd-test-2" }
 	flipped := bytes.Clone(d.pay("plain", "outsider"))
 	flipped[len(flipped)-1] ^= 1
 	for name, c := range map[string]struct {
@@ -78,7 +79,7 @@ func TestEachAdmissionGateRefusesTheBlock(t *testing.T) {
 	}{
 		"no tx":             {[]byte("\xff\xff"), tx.CodeUndecodable},
 		"too large":         {make([]byte, tx.TxBytesMax+1), tx.CodeTooLarge},
-		"another chain":     {d.tx("plain", transfer, func(b *tx.Body) { b.ChainId = "mprd-test-2" }), tx.CodeChainID},
+		"another chain":     {d.tx("plain", transfer, otherChain), tx.CodeChainID},
 		"flipped signature": {flipped, tx.CodeSignature},
 		"no account":        {d.pay("nobody", "outsider"), tx.CodeUnknownSigner},
 		"another's key":     {d.signedBy("plain", "outsider"), tx.CodeKeyNotCurrent},
@@ -217,7 +218,8 @@ func (d *driven) draw(rt *rapid.T, names []string, before [][]byte) []byte {
 	case 5:
 		return d.signedBy(from, rapid.SampledFrom(names).Draw(rt, "key"))
 	default:
-		return d.tx(from, testchain.Request("gw-dev", testchain.Scale(rapid.Uint32Range(0, 30).Draw(rt, "replicas"))))
+		scale := testchain.Scale(rapid.Uint32Range(0, 30).Draw(rt, "replicas"))
+		return d.tx(from, testchain.Request("gw-dev", scale))
 	}
 }
 

@@ -64,7 +64,6 @@ func known(a *attempt) error {
 	if a.operator.Suspended {
 		return fmt.Errorf("%w: %s", tx.CodeSuspended, a.requester)
 	}
-	a.account, _ = state.Accounts.Get(a.Overlay, a.requester)
 	if a.target, ok = state.Targets.Get(a.Overlay, a.request.Target); !ok {
 		return fmt.Errorf("%w: %q", tx.CodeUnknownTarget, a.request.Target)
 	}

@@ -14,7 +14,7 @@ const EventAction = "action"
 
 // Request is the rule of RequestAction: DENIED with the refusing gate's code, PENDING, or AUTHORIZED.
 func Request(c *state.Context, m *tx.RequestAction) error {
-	a := &attempt{Context: c, id: c.Tx.ActionID(), requester: c.Tx.Signer(), request: m}
+	a := &attempt{Context: c, id: c.Tx.ActionID(), requester: c.Tx.Signer(), account: c.Signer, request: m}
 	c.Result.ActionId = a.id[:]
 	refusal := a.pass()
 	if refusal != nil {

@@ -41,6 +41,7 @@ func currentKeys(c *state.Context) error {
 	if !ok {
 		return fmt.Errorf("%w: %s", tx.CodeUnknownSigner, signer)
 	}
+	c.Signer = account
 	if account.PublicKey == nil {
 		if err := bindable(c, signer, signatures[0].PublicKey); err != nil {
 			return err
@@ -118,8 +119,8 @@ func affordable(c *state.Context) error {
 	if fee > c.Tx.Body.MaxFee {
 		return fmt.Errorf("%w: %d, fee %d", tx.CodeFeeLow, c.Tx.Body.MaxFee, fee)
 	}
-	if account := state.Accounts.Load(c.Overlay, c.Tx.Signer()); account.Balance < fee {
-		return fmt.Errorf("%w: %d, fee %d", tx.CodeBalance, account.Balance, fee)
+	if c.Signer.Balance < fee {
+		return fmt.Errorf("%w: %d, fee %d", tx.CodeBalance, c.Signer.Balance, fee)
 	}
 	return nil
 }
@@ -129,7 +130,7 @@ func fee(c *state.Context) uint64 { return c.Tx.Fee(c.Params.BaseFee, c.Params.G
 // charge is what admission does to the state: nonce consumed, fee taken, and a first key bound.
 func charge(c *state.Context) {
 	signer, key := c.Tx.Signer(), c.Tx.Envelope.Signatures[0].PublicKey
-	account := state.Accounts.Load(c.Overlay, signer)
+	account := c.Signer
 	if account.PublicKey == nil {
 		account.PublicKey = key
 		state.Keys.Set(c.Overlay, state.KeyIDOf(key), &state.KeyOwner{Address: signer[:]})

@@ -44,7 +44,7 @@ func (c *Committed) Check(t *tx.Transaction) (Admission, error) {
 	signer := t.Signer()
 	return Admission{
 		Signer: signer, Nonce: state.NonceDigest(signer, t.Body.Token.Nonce), Fee: fee(&context),
-		Balance: state.Accounts.Load(context.Overlay, signer).Balance,
+		Balance: context.Signer.Balance,
 	}, nil
 }
 

@@ -15,7 +15,8 @@ type Context struct {
 	ChainTimeMs uint64 // C
 	Params      *Params
 	Tx          *tx.Transaction
-	RecordIndex uint64 // of the record that this tx will leave
+	Signer      *Account // the signer's row, as admission left it; not to be changed
+	RecordIndex uint64   // of the record that this tx will leave
 	Policies    *policy.Cache
 	Record      *audit.Record // its body is set by rules that have more to say than the tx itself
 	Result      tx.Result

@@ -101,6 +101,7 @@ func auditHeadCommand() *cobra.Command {
 
 func auditProveCommand() *cobra.Command {
 	var file, table, key string
+	var light lightFlags
 	cmd := &cobra.Command{
 		Use:   "prove [INDEX|ACTION|TX]",
 		Short: "Make a proof file: of a record, or of a row of a table or its absence",
@@ -118,6 +119,9 @@ action or tx with several records the last one is proven. With --table a row is 
 			if err != nil {
 				return err
 			}
+			if err := light.check(s, raw); err != nil {
+				return err
+			}
 			if err := os.WriteFile(file, raw, 0o644); err != nil {
 				return err
 			}
@@ -125,6 +129,7 @@ action or tx with several records the last one is proven. With --table a row is 
 			return nil
 		},
 	}
+	light.add(cmd)
 	cmd.Flags().StringVarP(&file, "file", "f", "audit.mprdproof", "where the proof file goes")
 	cmd.Flags().StringVar(&table, "table", "", "table of the row to prove (see: mprd query tables)")
 	cmd.Flags().StringVar(&key, "key", "", "key of the row: a name, an address, or hex")

@@ -134,6 +134,9 @@ func policyValidateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if _, err := compiled.Tests(); err != nil {
+				return err
+			}
 			hash := compiled.Hash()
 			say(cmd, "valid: bundle %x", hash)
 			return nil

@@ -15,7 +15,7 @@ import (
 func (a *attempt) policyRequest() *policy.Request {
 	return &policy.Request{
 		Principal: &policy.Principal{
-			Address: a.requester.String(), Entity: a.account.Entity, Class: className(a.account.Class),
+			Address: a.requesterName(), Entity: a.account.Entity, Class: className(a.account.Class),
 			Roles: a.account.Roles, Stake: a.operator.Stake, Reputation: a.operator.Reputation,
 			Suspended: a.operator.Suspended,
 		},
@@ -26,6 +26,14 @@ func (a *attempt) policyRequest() *policy.Request {
 			ResourcesRequired: a.request.ResourcesRequired, ValueAtRisk: a.request.ValueAtRisk,
 		},
 	}
+}
+
+// requesterName is the requester's address as text: bech32 is not cheap enough to make twice.
+func (a *attempt) requesterName() string {
+	if a.name == "" {
+		a.name = a.requester.String()
+	}
+	return a.name
 }
 
 func className(c state.Class) string {

@@ -18,7 +18,8 @@ type lightFlags struct {
 
 func (f *lightFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.Int64Var(&f.height, "trusted-height", 0, "check by light client, from this height on; needs two --node")
+	flags.Int64Var(&f.height, "trusted-height", 0,
+		"check by light client, from this height on; needs two --node")
 	flags.StringVar(&f.hash, "trusted-hash", "", "hash of the header at --trusted-height, hex")
 	flags.StringVar(&f.genesis, "trusted-genesis", "", "check by light client, from this genesis file on")
 }

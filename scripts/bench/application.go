@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -127,10 +128,13 @@ func (b *bed) block(txs [][]byte, p *phases) error {
 		return err
 	}
 	spent, err = timed(func() error {
-		_, err := b.FinalizeBlock(background, &abcitypes.RequestFinalizeBlock{
+		r, err := b.FinalizeBlock(background, &abcitypes.RequestFinalizeBlock{
 			Txs: txs, Hash: hash[:], Height: b.height, Time: b.at,
 		})
-		return err
+		if err != nil {
+			return err
+		}
+		return expected(r.TxResults)
 	})
 	p.finalize += spent
 	if err != nil {
@@ -144,6 +148,24 @@ func (b *bed) block(txs [][]byte, p *phases) error {
 	return err
 }
 
+// expected holds that of ten txs one was denied and nine were done: a bench of refusals would flatter.
+func expected(results []*abcitypes.ExecTxResult) error {
+	denied := 0
+	for _, r := range results {
+		switch {
+		case r.Code == 0:
+		case r.Codespace == tx.CodeDenied.Space && r.Code == tx.CodeDenied.Number:
+			denied++
+		default:
+			return fmt.Errorf("a tx came to %s", r.Log)
+		}
+	}
+	if denied != len(results)/10 {
+		return fmt.Errorf("%d of %d denied, want a tenth", denied, len(results))
+	}
+	return nil
+}
+
 // measure runs n blocks whose txs went through CheckTx before, as on a node.
 func (b *bed) measure(n int) (*phases, error) {
 	p := &phases{}
@@ -155,7 +177,11 @@ func (b *bed) measure(n int) (*phases, error) {
 		runtime.GC()
 		spent, err := timed(func() error {
 			for _, raw := range txs {
-				if _, err := b.CheckTx(background, &abcitypes.RequestCheckTx{Tx: raw}); err != nil {
+				answer, err := b.CheckTx(background, &abcitypes.RequestCheckTx{Tx: raw})
+				if err == nil && answer.Code != 0 {
+					err = fmt.Errorf("CheckTx: %s", answer.Log)
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -184,6 +210,7 @@ func (p *phases) report(r *report, bench string) float64 {
 }
 
 func runApplication(r *report, example string, million bool) error {
+	debug.SetGCPercent(400) // as `mprd start` does
 	dir, err := os.MkdirTemp("", "mprd-bench")
 	if err != nil {
 		return err
@@ -288,7 +315,7 @@ func floors(r *report, b *bed) error {
 		}
 		return nil
 	})
-	r.add("floor", "kvstore FinalizeBlock+Commit, memory", perAction(spent, 20*blockSize), "µs CPU/action")
+	r.add("floor", "kvstore FinalizeBlock+Commit, in memory", perAction(spent, 20*blockSize), "µs CPU/action")
 	return err
 }
 
@@ -300,6 +327,7 @@ func (b *bed) scaling(r *report) error {
 		if err != nil {
 			return err
 		}
+		runtime.GOMAXPROCS(workers)
 		var next atomic.Int64
 		var group sync.WaitGroup
 		began := time.Now()
@@ -312,11 +340,11 @@ func (b *bed) scaling(r *report) error {
 		}
 		group.Wait()
 		rate := float64(len(txs)) / time.Since(began).Seconds()
-		r.add("CheckTx", fmt.Sprintf("from %d goroutines", workers), rate, "txs/s")
+		r.add("CheckTx", fmt.Sprintf("on %d cores", workers), rate, "txs/s")
 		if workers == 1 {
 			alone = rate
 		} else {
-			r.add("CheckTx", "two over one", rate/alone, "ratio")
+			r.add("CheckTx", "two cores over one", rate/alone, "ratio")
 		}
 	}
 	return nil

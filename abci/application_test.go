@@ -21,8 +21,8 @@ const (
 	recheck = abcitypes.CheckTxType_Recheck
 )
 
-// TestABlockWithATxThatHasNoEffectIsRefused covers the Byzantine proposer, and what becomes of such a block if it
-// is decided all the same: no fee, no nonce, no record.
+// TestABlockWithATxThatHasNoEffectIsRefused covers the Byzantine proposer, and what becomes of such a block if
+// it is decided all the same: no fee, no nonce, no record.
 func TestABlockWithATxThatHasNoEffectIsRefused(t *testing.T) {
 	d := drive(t)
 	once := d.pay("plain", "outsider")
@@ -56,7 +56,8 @@ func TestABlockWithATxThatHasNoEffectIsRefused(t *testing.T) {
 func TestWhatWasProcessedIsWhatIsFinalized(t *testing.T) {
 	one, two := drive(t), drive(t)
 	for range 3 {
-		txs := [][]byte{one.pay("plain", "outsider"), one.tx("agent-a", testchain.Request("gw-dev", testchain.Scale(7)))}
+		request := one.tx("agent-a", testchain.Request("gw-dev", testchain.Scale(7)))
+		txs := [][]byte{one.pay("plain", "outsider"), request}
 		if !one.process(txs...) {
 			t.Fatal("refused")
 		}
@@ -170,7 +171,8 @@ func TestQueriesSayWhatIsWrongWithThem(t *testing.T) {
 		{state.PathAuditHead, 99, nil, tx.CodeQueryHeight},
 		{state.PathRecord, d.height, encoded(t, &state.RecordRequest{Index: 1 << 40}), tx.CodeQueryIndex},
 		{state.PathRecords, d.height, encoded(t, &state.RecordsRequest{Start: 1 << 40}), tx.CodeQueryIndex},
-		{state.PathConsistency, d.height, encoded(t, &state.ConsistencyRequest{First: 3, Second: 2}), tx.CodeQueryIndex},
+		{state.PathConsistency, d.height, encoded(t, &state.ConsistencyRequest{First: 3, Second: 2}),
+			tx.CodeQueryIndex},
 	} {
 		r := d.ask(c.path, c.height, c.data)
 		if got := tx.CodeOf(r.Codespace, r.Code); got != c.want {

@@ -35,7 +35,8 @@ func TestCheckTxAndQueriesRunBesideBlocks(t *testing.T) {
 	}
 	work(func(i int) {
 		kind := []abcitypes.CheckTxType{fresh, recheck}[i%2]
-		if _, err := d.CheckTx(background, &abcitypes.RequestCheckTx{Tx: raws[i%len(raws)], Type: kind}); err != nil {
+		r := &abcitypes.RequestCheckTx{Tx: raws[i%len(raws)], Type: kind}
+		if _, err := d.CheckTx(background, r); err != nil {
 			t.Error(err)
 		}
 	})

@@ -1,7 +1,6 @@
 package abci
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"testing"
@@ -71,8 +70,7 @@ func TestEachAdmissionGateRefusesTheBlock(t *testing.T) {
 	d.block(used)
 	transfer := testchain.Transfer(testchain.Address("outsider"), 1)
 	otherChain := func(b *tx.Body) { b.ChainId = "mprd-test-2" }
-	flipped := bytes.Clone(d.pay("plain", "outsider"))
-	flipped[len(flipped)-1] ^= 1
+	changed := flipped(d.pay("plain", "outsider"))
 	for name, c := range map[string]struct {
 		raw  []byte
 		want *tx.Code
@@ -80,7 +78,7 @@ func TestEachAdmissionGateRefusesTheBlock(t *testing.T) {
 		"no tx":             {[]byte("\xff\xff"), tx.CodeUndecodable},
 		"too large":         {make([]byte, tx.TxBytesMax+1), tx.CodeTooLarge},
 		"another chain":     {d.tx("plain", transfer, otherChain), tx.CodeChainID},
-		"flipped signature": {flipped, tx.CodeSignature},
+		"flipped signature": {changed, tx.CodeSignature},
 		"no account":        {d.pay("nobody", "outsider"), tx.CodeUnknownSigner},
 		"another's key":     {d.signedBy("plain", "outsider"), tx.CodeKeyNotCurrent},
 		"expired":           {d.tx("plain", transfer, d.life(-60_000, -1)), tx.CodeExpired},

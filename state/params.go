@@ -59,7 +59,9 @@ func (m *Params) Validate() error {
 	within("base_fee", m.BaseFee, 1, tx.SupplyMax)
 	within("gas_per_unit", m.GasPerUnit, 1, 1<<40)
 	within("operators_max", uint64(m.OperatorsMax), 1, 1<<20)
-	within("prune_per_block_max", uint64(m.PrunePerBlockMax), 8, 4096)
+	// A block's nonces may fall into this many buckets: fewer pruned a block, and live state grows without end.
+	buckets := (m.TokenLifeMsMax+m.SkewMsMax)/bucketMs + 2
+	within("prune_per_block_max", uint64(m.PrunePerBlockMax), max(8, buckets), 4096)
 	within("attempts_max", uint64(m.AttemptsMax), 1, 16)
 	within("attempts_min", uint64(m.AttemptsMin), 1, uint64(m.AttemptsMax))
 	within("blocks_min", uint64(m.BlocksMin), 1, 1000)

@@ -11,13 +11,6 @@ import (
 	"mprd/tx"
 )
 
-// What observers are told.
-const (
-	EventTransfer   = "transfer"
-	EventKeyRotated = "key_rotated"
-	EventRegistered = "operator_registered"
-)
-
 // reputationStart is a new operator's, in ppm, until the stake module scores it.
 const reputationStart = 1_000_000
 
@@ -41,7 +34,7 @@ func Transfer(c *state.Context, m *tx.Transfer) error {
 	recipient.Balance += m.Amount // bounded by the supply
 	state.Accounts.Set(c.Overlay, from, sender)
 	state.Accounts.Set(c.Overlay, to, recipient)
-	c.Emit(EventTransfer,
+	c.Emit(state.EventTransfer,
 		state.Attribute{Key: "from", Value: from.String()},
 		state.Attribute{Key: "to", Value: to.String()},
 		state.Attribute{Key: "amount", Value: strconv.FormatUint(m.Amount, 10)})
@@ -64,7 +57,7 @@ func RotateKey(c *state.Context, m *tx.RotateKey) error {
 	state.Keys.Set(c.Overlay, state.KeyIDOf(next), &state.KeyOwner{Address: signer[:]})
 	account.PublicKey = next
 	state.Accounts.Set(c.Overlay, signer, account)
-	c.Emit(EventKeyRotated, state.Attribute{Key: "account", Value: signer.String()})
+	c.Emit(state.EventKeyRotated, state.Attribute{Key: "account", Value: signer.String()})
 	return nil
 }
 
@@ -87,6 +80,6 @@ func RegisterOperator(c *state.Context, m *tx.RegisterOperator) error {
 	state.Operators.Set(c.Overlay, signer, &state.Operator{
 		ExecutorGroups: m.ExecutorGroups, Reputation: reputationStart, RegisteredAtMs: c.ChainTimeMs,
 	})
-	c.Emit(EventRegistered, state.Attribute{Key: "account", Value: signer.String()})
+	c.Emit(state.EventRegistered, state.Attribute{Key: "account", Value: signer.String()})
 	return nil
 }

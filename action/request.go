@@ -9,9 +9,6 @@ import (
 	"mprd/tx"
 )
 
-// EventAction tells observers of every change of an action's state.
-const EventAction = "action"
-
 // Request is the rule of RequestAction: DENIED with the refusing gate's code, PENDING, or AUTHORIZED.
 func Request(c *state.Context, m *tx.RequestAction) error {
 	a := &attempt{Context: c, id: c.Tx.ActionID(), requester: c.Tx.Signer(), account: c.Signer, request: m}
@@ -97,7 +94,7 @@ func recordVote(v state.Vote) *audit.Vote {
 }
 
 func (a *attempt) emit(s tx.ActionState) {
-	a.Emit(EventAction,
+	a.Emit(state.EventAction,
 		state.Attribute{Key: "id", Value: hex.EncodeToString(a.id[:])},
 		state.Attribute{Key: "state", Value: s.Name()},
 		state.Attribute{Key: "target", Value: a.request.Target},

@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"mprd/state"
 	"mprd/tx"
 )
 
@@ -60,6 +62,15 @@ func TestErrorCodesAreNeverReused(t *testing.T) {
 			t.Errorf("code %d is %s at run time and %s in the source", i, code, present[i].ID)
 		}
 	}
+}
+
+// TestEventsAreNeverReused: the names by which observers tell events apart, in the order of their list.
+func TestEventsAreNeverReused(t *testing.T) {
+	var present []Entry
+	for i, name := range state.EventTypes() {
+		present = append(present, Entry{ID: strconv.Itoa(i + 1), Name: name})
+	}
+	holdGolden(t, "events", present)
 }
 
 // TestTablePrefixesAreNeverReused: the first byte of a table's keys and its name, in state/schema.go.

@@ -21,8 +21,8 @@ const (
 	recheck = abcitypes.CheckTxType_Recheck
 )
 
-// TestABlockWithATxThatHasNoEffectIsRefused covers the Byzantine proposer, and what becomes of such a block if
-// it is decided all the same: no fee, no nonce, no record.
+// TestABlockWithATxThatHasNoEffectIsRefused covers the Byzantine proposer, and what becomes of such a block
+// if it is decided all the same: no fee, no nonce, no record.
 func TestABlockWithATxThatHasNoEffectIsRefused(t *testing.T) {
 	d := drive(t)
 	once := d.pay("plain", "outsider")

@@ -97,7 +97,7 @@ func TestWhatProtectsTheChainIsNotUpToItsOwner(t *testing.T) {
 	}
 	p := ConsensusParams()
 	if p.Block.MaxGas != -1 || p.Block.MaxBytes <= config.MempoolBytes {
-		t.Errorf("the application does not see the whole mempool: %d bytes, %d gas", p.Block.MaxBytes, p.Block.MaxGas)
+		t.Errorf("a proposal does not see the whole mempool: %d bytes, %d gas", p.Block.MaxBytes, p.Block.MaxGas)
 	}
 	if config.KeepBlocks < p.Evidence.MaxAgeNumBlocks {
 		t.Errorf("%d blocks are kept, evidence may be %d old", config.KeepBlocks, p.Evidence.MaxAgeNumBlocks)

@@ -23,16 +23,16 @@ func (c counted) String() string { *c.times++; return "formatted" }
 func TestCometBFTsLogIsOurs(t *testing.T) {
 	var out bytes.Buffer
 	b := bridge{zerolog.New(&out)}
-	named := b.With("module", "consensus")
+	named := b.With("module", "consensus").(bridge)
 	for _, c := range []struct {
 		write func(string, ...any)
 		level string
 	}{
-		{named.Info, "debug"}, {named.Debug, "debug"}, {named.Error, "error"}, {b.With("module", "consensus").(bridge).Warn, "warn"},
+		{named.Info, "debug"}, {named.Debug, "debug"}, {named.Warn, "warn"}, {named.Error, "error"},
 	} {
 		out.Reset()
-		c.write("hello", "height", int64(7), "hash", []byte{0xab, 1}, "err", errors.New("no"), 5, struct{ A int }{1},
-			"odd")
+		c.write("hello", "height", int64(7), "hash", []byte{0xab, 1}, "err", errors.New("no"),
+			5, struct{ A int }{1}, "odd")
 		var line map[string]any
 		if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 			t.Fatalf("%v: %s", err, out.String())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	dbm "github.com/cometbft/cometbft-db"
 	cmtcfg "github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/p2p"
@@ -14,12 +15,14 @@ import (
 	cmttypes "github.com/cometbft/cometbft/types"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"github.com/syndtr/goleveldb/leveldb"
 )
 
 // Node is a running node: CometBFT and the application in one process.
 type Node struct {
 	application *Application
 	comet       *node.Node
+	databases   *databases
 	genesis     *cmttypes.GenesisDoc
 	log         zerolog.Logger
 }
@@ -55,13 +58,14 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 	if c.RemoteSigner == "" { // else CometBFT listens for the signer itself
 		validator = privval.LoadFilePV(paths.ValidatorKey, paths.ValidatorState)
 	}
+	databases := &databases{}
 	provider := func() (*cmttypes.GenesisDoc, error) { return genesis, nil }
 	comet, err := node.NewNodeWithContext(ctx, cfg, validator, nodeKey, creator{application}, provider,
-		cmtcfg.DefaultDBProvider, node.DefaultMetricsProvider(cfg.Instrumentation), bridge{log})
+		databases.provide, node.DefaultMetricsProvider(cfg.Instrumentation), bridge{log})
 	if err != nil {
-		return nil, errors.Join(err, application.Close())
+		return nil, errors.Join(err, application.Close(), databases.close())
 	}
-	n := &Node{application: application, comet: comet, genesis: genesis, log: log}
+	n := &Node{application: application, comet: comet, databases: databases, genesis: genesis, log: log}
 	if err := comet.Start(); err != nil {
 		return nil, errors.Join(err, n.Stop())
 	}
@@ -111,7 +115,29 @@ func (n *Node) Stop() error {
 		err = n.comet.Stop()
 		n.comet.Wait()
 	}
-	return errors.Join(err, n.application.Close())
+	return errors.Join(err, n.application.Close(), n.databases.close())
+}
+
+// databases opens CometBFT's databases and remembers them: a node that stopped, or did not start, leaves some
+// of them open.
+type databases struct{ open []dbm.DB }
+
+func (d *databases) provide(c *cmtcfg.DBContext) (dbm.DB, error) {
+	db, err := cmtcfg.DefaultDBProvider(c)
+	if err == nil {
+		d.open = append(d.open, db)
+	}
+	return db, err
+}
+
+func (d *databases) close() error {
+	var faults []error
+	for _, db := range d.open {
+		if err := db.Close(); err != nil && !errors.Is(err, leveldb.ErrClosed) {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // ChainID is the chain's id.

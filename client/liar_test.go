@@ -164,6 +164,10 @@ func answerLies(path string) []lie {
 		{"proof's last byte", "abci_query", path, flipped(1000, "data", op...)},
 		{"no proof", "abci_query", path, set(nil, "data", op...)},
 		{"proof of another type", "abci_query", path, set("ics23:simple", "type", op...)},
+		{"two proofs", "abci_query", path, func(result object) {
+			proofs := at(result, "response", "proofOps").(object)
+			proofs["ops"] = append(proofs["ops"].([]any), at(proofs, "ops", 0))
+		}},
 		{"no list of proofs", "abci_query", path, set([]any{}, "ops", "response", "proofOps")},
 		{"no proofs", "abci_query", path, set(nil, "proofOps", response...)},
 		{"height before", "abci_query", path, set("1", "height", response...)},

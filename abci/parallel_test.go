@@ -13,6 +13,7 @@ import (
 // TestCheckTxAndQueriesRunBesideBlocks is for the race detector: everything that may run at once does.
 func TestCheckTxAndQueriesRunBesideBlocks(t *testing.T) {
 	d := drive(t)
+	d.options.KeepVersions = 2 // each pruning meets readers
 	var raws [][]byte
 	for range 40 {
 		raws = append(raws, d.pay("plain", "outsider"),
@@ -46,6 +47,20 @@ func TestCheckTxAndQueriesRunBesideBlocks(t *testing.T) {
 		data := [][]byte{a[:], nil, nil, raws[i%len(raws)], nil}
 		n := i % len(paths)
 		r := &abcitypes.RequestQuery{Path: paths[n], Data: data[n], Prove: true}
+		if _, err := d.Query(background, r); err != nil {
+			t.Error(err)
+		}
+	})
+	work(func(i int) {
+		record := encoded(t, &state.RecordRequest{Index: uint64(i % 8)})
+		consistent := encoded(t, &state.ConsistencyRequest{First: 1, Second: uint64(i % 8)})
+		paths, data := []string{state.PathRecord, state.PathConsistency}, [][]byte{record, consistent}
+		r := &abcitypes.RequestQuery{Path: paths[i%2], Data: data[i%2], Height: int64(i % 24)}
+		if _, err := d.Query(background, r); err != nil {
+			t.Error(err)
+		}
+		hash := hashOf(raws[i%len(raws)])
+		r = &abcitypes.RequestQuery{Path: state.PathLookup, Data: encoded(t, &state.LookupRequest{Id: hash[:]})}
 		if _, err := d.Query(background, r); err != nil {
 			t.Error(err)
 		}

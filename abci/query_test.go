@@ -301,3 +301,23 @@ func TestASimulationForetellsTheBlockAndChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+// proves holds that the proof of an answer fits the root, if it was asked at the root's height.
+func (d *driven) proves(root []byte, r *abcitypes.ResponseQuery) {
+	d.t.Helper()
+	if r.Height != d.height {
+		return
+	}
+	proof, err := state.DecodeProof(r.ProofOps.Ops[0].Data)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if len(r.Value) > 0 {
+		err = state.VerifyMembership(root, r.Key, r.Value, proof)
+	} else {
+		err = state.VerifyAbsence(root, r.Key, proof)
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}

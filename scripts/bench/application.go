@@ -102,6 +102,8 @@ func newBed(example, dir string) (*bed, error) {
 type phases struct {
 	check, process, finalize, commit time.Duration
 	actions                          int
+	floor                            time.Duration // verifications done in between: the machine as it was then
+	floors                           int
 }
 
 // block decides and commits a block. Its time is a millisecond after the last one's, so that every nonce
@@ -194,19 +196,61 @@ func (b *bed) measure(n int) (*phases, error) {
 		if err := b.block(txs, p); err != nil {
 			return nil, err
 		}
+		if err := p.measureFloor(txs[:blockSize/4]); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }
 
+// measureFloor verifies each tx's signatures once, by themselves.
+func (p *phases) measureFloor(txs [][]byte) error {
+	claims, err := claimsOf(txs)
+	if err != nil {
+		return err
+	}
+	spent, err := timed(func() error { return verifyAll(claims) })
+	p.floor += spent
+	p.floors += len(claims)
+	return err
+}
+
+func claimsOf(txs [][]byte) ([]tx.Claim, error) {
+	var claims []tx.Claim
+	for _, raw := range txs {
+		t, err := tx.Decode(raw)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.CheckShape(chainID); err != nil {
+			return nil, err
+		}
+		claims = append(claims, t.Claims()...)
+	}
+	return claims, nil
+}
+
+func verifyAll(claims []tx.Claim) error {
+	for i := range claims {
+		if !(tx.Plain{}).Verify(&claims[i]) {
+			return fmt.Errorf("claim %d is false", i)
+		}
+	}
+	return nil
+}
+
+// report adds the phases' rows and returns what an action costs beside its signature, in verifications.
 func (p *phases) report(r *report, bench string) float64 {
 	const unit = "µs CPU/action"
+	r.verify = perAction(p.floor, p.floors)
+	r.add(bench, "one verification, in between", r.verify, unit)
 	r.add(bench, "CheckTx, signature included", perAction(p.check, p.actions), unit)
 	r.add(bench, "ProcessProposal (execute)", perAction(p.process, p.actions), unit)
 	r.add(bench, "FinalizeBlock (stage)", perAction(p.finalize, p.actions), unit)
 	r.add(bench, "Commit (fsyncs, index)", perAction(p.commit, p.actions), unit)
 	sum := perAction(p.process+p.finalize+p.commit, p.actions)
 	r.add(bench, "beside the signature, sum", sum, unit)
-	return sum
+	return sum / r.verify
 }
 
 func runApplication(r *report, example string, million bool) error {
@@ -272,31 +316,15 @@ func floors(r *report, b *bed) error {
 	if err != nil {
 		return err
 	}
-	var claims []tx.Claim
-	for _, raw := range txs {
-		t, err := tx.Decode(raw)
-		if err != nil {
-			return err
-		}
-		if err := t.CheckShape(chainID); err != nil {
-			return err
-		}
-		claims = append(claims, t.Claims()...)
-	}
-	spent, err := timed(func() error {
-		for range 5 {
-			for i := range claims {
-				if !(tx.Plain{}).Verify(&claims[i]) {
-					return fmt.Errorf("claim %d is false", i)
-				}
-			}
-		}
-		return nil
-	})
+	claims, err := claimsOf(txs)
 	if err != nil {
 		return err
 	}
-	r.verify = perAction(spent, 5*len(claims))
+	spent, err := timed(func() error { return verifyAll(claims) })
+	if err != nil {
+		return err
+	}
+	r.verify = perAction(spent, len(claims))
 	r.add("floor", "one ed25519 verification (ZIP-215)", r.verify, "µs CPU/action")
 	kv := kvstore.NewInMemoryApplication()
 	var pairs [][]byte

@@ -173,6 +173,20 @@ func TestAnExportIsJudgedWithoutTheNode(t *testing.T) {
 		t.Errorf("%d records of %d", len(records), of)
 	}
 
+	t.Run("the proof of something else beside it", func(t *testing.T) {
+		row, err := n.ProveRow(n.ctx, "targets", []byte("gw-dev"), 0)
+		ok(t, err)
+		before, err := n.ProveHead(n.ctx, 1)
+		ok(t, err)
+		path := filepath.Join(dir, exportHead)
+		right, err := os.ReadFile(path)
+		ok(t, err)
+		for _, other := range [][]byte{row, before, nil} {
+			ok(t, os.WriteFile(path, other, 0o644))
+			badly(t, judge(t, dir, n.pin()))
+		}
+		ok(t, os.WriteFile(path, right, 0o644))
+	})
 	t.Run("every file of it counts", func(t *testing.T) { everyFileCounts(t, n, dir) })
 	t.Run("a node that lies about the records", func(t *testing.T) {
 		for _, l := range answerLies(state.PathRecords)[:4] {

@@ -25,6 +25,10 @@ type LightTrust struct {
 // trustPeriod is below the time for which validators can be held to account.
 const trustPeriod = 5 * 24 * time.Hour
 
+// genesisTrustPeriod is for trust that starts at genesis: its validators are those of every block in this
+// version, so age makes header 1 no less theirs. Once validators change, trust needs a younger header.
+const genesisTrustPeriod = 10 * 365 * 24 * time.Hour
+
 // Light follows the chain's headers from a trusted one over a primary and witnesses, by CometBFT's light
 // client: skipping verification, and an error if a witness has another header.
 type Light struct {
@@ -161,7 +165,7 @@ func TrustGenesis(ctx context.Context, addresses []string, doc *cmttypes.Genesis
 		if _, _, err := verifyCommit(doc.ChainID, block.Commit, block.ValidatorSet); err != nil {
 			return LightTrust{}, err
 		}
-		return LightTrust{Height: 1, Hash: block.Hash()}, nil
+		return LightTrust{Height: 1, Hash: block.Hash(), Period: genesisTrustPeriod}, nil
 	}
 	return LightTrust{}, errors.Join(append([]error{ErrUnreachable}, failed...)...)
 }

@@ -28,11 +28,7 @@ func accountShowCommand() *cobra.Command {
 		Short:   "Show balance, class, entity and roles",
 		Example: "  mprd account show autoscaler-1",
 		Args:    args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, args []string) error {
 			a, err := addressOf(s.options, args[0])
 			if err != nil {
 				return err
@@ -47,8 +43,8 @@ func accountShowCommand() *cobra.Command {
 			if err != nil && !errors.Is(err, client.ErrNotFound) {
 				return err
 			}
-			return s.options.print(cmd, "account", view, view.text)
-		},
+			return s.options.print(s.cmd, "account", view, view.text)
+		}),
 	}
 }
 
@@ -102,11 +98,7 @@ func transferCommand() *cobra.Command {
 		Short:   "Send tokens; a new recipient becomes an agent account",
 		Example: "  mprd account transfer mprd1… 12.5 --from alice",
 		Args:    args(2, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, &flags)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(&flags, func(s *session, args []string) error {
 			to, err := addressOf(s.options, args[0])
 			if err != nil {
 				return err
@@ -116,7 +108,7 @@ func transferCommand() *cobra.Command {
 				return usageError{err}
 			}
 			return s.submit(&tx.Body{Message: &tx.Body_Transfer{Transfer: &tx.Transfer{To: to[:], Amount: amount}}})
-		},
+		}),
 	}
 	flags.add(cmd)
 	return cmd
@@ -131,11 +123,7 @@ func rotateKeyCommand() *cobra.Command {
 belongs to one account for ever.`,
 		Example: "  mprd keys add alice-2 && mprd account rotate-key alice-2 --from alice",
 		Args:    args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, &flags)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(&flags, func(s *session, args []string) error {
 			account, err := s.signer()
 			if err != nil {
 				return err
@@ -144,7 +132,7 @@ belongs to one account for ever.`,
 			if err != nil {
 				return err
 			}
-			next, err := unlock(cmd, s.options, args[0])
+			next, err := unlock(s.cmd, s.options, args[0])
 			if err != nil {
 				return err
 			}
@@ -153,7 +141,7 @@ belongs to one account for ever.`,
 				return err
 			}
 			return s.submit(&tx.Body{Message: &tx.Body_RotateKey{RotateKey: m}})
-		},
+		}),
 	}
 	flags.add(cmd)
 	return cmd
@@ -171,14 +159,10 @@ func registerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "register", Short: "Register the signer as an operator: only operators request actions",
 		Args: args(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := newSession(cmd, &flags)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(&flags, func(s *session, _ []string) error {
 			m := &tx.RegisterOperator{ExecutorGroups: groups}
 			return s.submit(&tx.Body{Message: &tx.Body_RegisterOperator{RegisterOperator: m}})
-		},
+		}),
 	}
 	flags.add(cmd)
 	cmd.Flags().StringSliceVar(&groups, "executor-group", nil, "group to execute for; repeat for more")
@@ -194,11 +178,7 @@ func (s *session) operator(a tx.Address) (*state.Operator, error) {
 func operatorShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show NAME|ADDRESS", Short: "Show an operator", Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, args []string) error {
 			a, err := addressOf(s.options, args[0])
 			if err != nil {
 				return err
@@ -207,11 +187,11 @@ func operatorShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.options.print(cmd, "operator", o, func(w io.Writer) {
+			return s.options.print(s.cmd, "operator", o, func(w io.Writer) {
 				fmt.Fprintf(w, "address     %s\nstake       %s tokens\nreputation  %d ppm\n", a, tokens(o.Stake),
 					o.Reputation)
 				fmt.Fprintf(w, "suspended   %t\ngroups      %s\n", o.Suspended, strings.Join(o.ExecutorGroups, ", "))
 			})
-		},
+		}),
 	}
 }

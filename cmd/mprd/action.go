@@ -45,17 +45,13 @@ is printed instead; anyone may send it with: mprd action relay. A first verdict 
 		Example: "  mprd action " + verb + " ID --from alice\n" +
 			"  mprd action " + verb + " ID --from alice --generate-only > alice.approval",
 		Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, &flags)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(&flags, func(s *session, args []string) error {
 			id, err := actionID(args[0])
 			if err != nil {
 				return err
 			}
 			return s.vote(id, verdict, valid)
-		},
+		}),
 	}
 	flags.add(cmd)
 	cmd.Flags().DurationVar(&valid, "valid", time.Hour, "how long the verdict may be relayed")
@@ -126,11 +122,7 @@ func relayCommand() *cobra.Command {
 		Short:   "Send a verdict that somebody signed offline; the sender pays",
 		Example: "  mprd action relay alice.approval --from bob",
 		Args:    args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, &flags)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(&flags, func(s *session, args []string) error {
 			chainID, err := s.client.ChainID(s.ctx())
 			if err != nil {
 				return err
@@ -142,7 +134,7 @@ func relayCommand() *cobra.Command {
 			return s.submit(&tx.Body{
 				Message: &tx.Body_ApproveAction{ApproveAction: &tx.ApproveAction{Approval: approval}},
 			})
-		},
+		}),
 	}
 	flags.add(cmd)
 	return cmd
@@ -152,17 +144,13 @@ func cancelCommand() *cobra.Command {
 	var flags txFlags
 	cmd := &cobra.Command{
 		Use: "cancel ACTION", Short: "Take back a pending action of yours", Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, &flags)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(&flags, func(s *session, args []string) error {
 			id, err := actionID(args[0])
 			if err != nil {
 				return err
 			}
 			return s.submit(&tx.Body{Message: &tx.Body_CancelAction{CancelAction: &tx.CancelAction{ActionId: id[:]}}})
-		},
+		}),
 	}
 	flags.add(cmd)
 	return cmd
@@ -174,11 +162,7 @@ func showCommand() *cobra.Command {
 		Use:   "show ACTION",
 		Short: "Tell an action's whole story: who asked, who approved, what was decided, when",
 		Args:  args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, args []string) error {
 			id, err := actionID(args[0])
 			if err != nil {
 				return err
@@ -187,17 +171,28 @@ func showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var records []*audit.Record
-			for _, index := range indexes {
-				r, err := s.client.Record(s.ctx(), index)
-				if err != nil {
-					return err
-				}
-				records = append(records, r)
+			records, err := s.records(indexes)
+			if err != nil {
+				return err
 			}
-			return s.options.print(cmd, "action", recordViews(records), func(w io.Writer) { writeRecords(w, records) })
-		},
+			return s.options.print(s.cmd, "action", recordViews(records), func(w io.Writer) {
+				writeRecords(w,
+					records)
+			})
+		}),
 	}
+}
+
+// records fetches records, unproven.
+func (s *session) records(indexes []uint64) ([]*audit.Record, error) {
+	list := make([]*audit.Record, len(indexes))
+	for i, index := range indexes {
+		var err error
+		if list[i], err = s.client.Record(s.ctx(), index); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 type recordView struct {
@@ -229,11 +224,7 @@ func listCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the actions that wait for people",
 		Args:  args(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, _ []string) error {
 			type row struct {
 				Action    string `json:"action"`
 				Requester string `json:"requester"`
@@ -243,7 +234,7 @@ func listCommand() *cobra.Command {
 				Required  uint32 `json:"required"`
 			}
 			rows := []row{}
-			err = s.eachRow("pending", func(key, value []byte) error {
+			err := s.eachRow("pending", func(key, value []byte) error {
 				p := &state.Pending{}
 				if err := p.Unmarshal(value); err != nil {
 					return err
@@ -255,13 +246,13 @@ func listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.options.print(cmd, "pending", rows, func(w io.Writer) {
+			return s.options.print(s.cmd, "pending", rows, func(w io.Writer) {
 				for _, r := range rows {
 					fmt.Fprintf(w, "%s  %s %s  by %s  %d of %d\n", r.Action, r.Op, r.Target, r.Requester,
 						r.Verdicts, r.Required)
 				}
 			})
-		},
+		}),
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	cmttypes "github.com/cometbft/cometbft/types"
 	"github.com/spf13/cobra"
 
-	"mprd/audit"
 	"mprd/client"
 	"mprd/policy"
 	"mprd/state"
@@ -46,27 +45,19 @@ func auditGetCommand() *cobra.Command {
 		Short:   "Print records in words, as the node tells them; to have them proven: mprd audit prove",
 		Example: "  mprd audit get 17\n  mprd audit get ACTION",
 		Args:    args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, args []string) error {
 			indexes, err := s.recordIndexes(args[0])
 			if err != nil {
 				return err
 			}
-			var records []*audit.Record
-			for _, index := range indexes {
-				r, err := s.client.Record(s.ctx(), index)
-				if err != nil {
-					return err
-				}
-				records = append(records, r)
+			records, err := s.records(indexes)
+			if err != nil {
+				return err
 			}
-			return s.options.print(cmd, "records", recordViews(records), func(w io.Writer) {
+			return s.options.print(s.cmd, "records", recordViews(records), func(w io.Writer) {
 				writeRecords(w, records)
 			})
-		},
+		}),
 	}
 }
 
@@ -74,11 +65,7 @@ func auditHeadCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "head", Short: "Print the log's size and root at the newest height that can be proven",
 		Args: args(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, _ []string) error {
 			raw, err := s.client.ProveHead(s.ctx(), 0)
 			if err != nil {
 				return err
@@ -92,10 +79,10 @@ func auditHeadCommand() *cobra.Command {
 				Size   uint64 `json:"size"`
 				Root   string `json:"root"`
 			}{proven.Height, proven.Head.Size, hex.EncodeToString(proven.Head.Root[:])}
-			return s.options.print(cmd, "head", view, func(w io.Writer) {
+			return s.options.print(s.cmd, "head", view, func(w io.Writer) {
 				fmt.Fprintf(w, "height %d, %d records, root %s\n", view.Height, view.Size, view.Root)
 			})
-		},
+		}),
 	}
 }
 
@@ -110,11 +97,7 @@ action or tx with several records the last one is proven. With --table a row is 
 		Example: "  mprd audit prove ACTION --file decision.mprdproof\n" +
 			"  mprd audit prove --table targets --key gw-nowhere --file absent.mprdproof",
 		Args: args(0, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, args []string) error {
 			raw, err := s.prove(args, table, key)
 			if err != nil {
 				return err
@@ -125,9 +108,10 @@ action or tx with several records the last one is proven. With --table a row is 
 			if err := os.WriteFile(file, raw, 0o644); err != nil {
 				return err
 			}
-			say(cmd, "wrote %s, %d bytes; check it with: mprd audit verify %s --genesis GENESIS", file, len(raw), file)
+			say(s.cmd, "wrote %s, %d bytes; check it with: mprd audit verify %s --genesis GENESIS", file,
+				len(raw), file)
 			return nil
-		},
+		}),
 	}
 	light.add(cmd)
 	cmd.Flags().StringVarP(&file, "file", "f", "audit.mprdproof", "where the proof file goes")
@@ -267,20 +251,16 @@ func auditExportCommand() *cobra.Command {
 		Long: `The folder holds the log in tlog-tiles layout and head.mprdproof. Check it offline with mprd audit
 verify: every record is rehashed.`,
 		Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, args []string) error {
 			var last uint64
-			err = s.client.Export(s.ctx(), args[0], func(done, of uint64) {
+			err := s.client.Export(s.ctx(), args[0], func(done, of uint64) {
 				if done*10/max(of, 1) != last*10/max(of, 1) || done == of {
-					say(cmd, "%d of %d records", done, of)
+					say(s.cmd, "%d of %d records", done, of)
 				}
 				last = done
 			})
 			return err
-		},
+		}),
 	}
 }
 

@@ -44,13 +44,10 @@ func queryTablesCommand() *cobra.Command {
 func queryRowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "row TABLE KEY", Short: "Print one row", Example: "  mprd query row accounts alice", Args: args(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, args []string) error {
 			var key []byte
 			if len(args) == 2 {
+				var err error
 				if key, err = rowKey(s.options, args[0], args[1]); err != nil {
 					return err
 				}
@@ -63,40 +60,36 @@ func queryRowCommand() *cobra.Command {
 			if err := s.client.Row(s.ctx(), args[0], key, row); err != nil {
 				return err
 			}
-			return s.options.print(cmd, "row", row, func(w io.Writer) {
+			return s.options.print(s.cmd, "row", row, func(w io.Writer) {
 				fmt.Fprintln(w,
 					strings.TrimSpace(row.String()))
 			})
-		},
+		}),
 	}
 }
 
 func queryRowsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rows TABLE", Short: "Print all rows of a table", Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, args []string) error {
 			type row struct {
 				Key   string   `json:"key"`
 				Value []string `json:"value"`
 			}
 			rows := []row{}
-			err = s.eachRow(args[0], func(key, value []byte) error {
+			err := s.eachRow(args[0], func(key, value []byte) error {
 				rows = append(rows, row{client.KeyText(args[0], key), client.RowText(args[0], value)})
 				return nil
 			})
 			if err != nil {
 				return err
 			}
-			return s.options.print(cmd, "rows", rows, func(w io.Writer) {
+			return s.options.print(s.cmd, "rows", rows, func(w io.Writer) {
 				for _, r := range rows {
 					fmt.Fprintf(w, "%s\n%s\n", r.Key, strings.Join(r.Value, "\n"))
 				}
 			})
-		},
+		}),
 	}
 }
 
@@ -108,13 +101,9 @@ type targetRow struct {
 func queryTargetsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "targets", Short: "List what is operated, with its present spec", Args: args(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, _ []string) error {
 			rows := []targetRow{}
-			err = s.eachRow("targets", func(key, value []byte) error {
+			err := s.eachRow("targets", func(key, value []byte) error {
 				t := &state.Target{}
 				rows = append(rows, targetRow{string(key), t})
 				return t.Unmarshal(value)
@@ -122,7 +111,7 @@ func queryTargetsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.options.print(cmd, "targets", rows, func(w io.Writer) {
+			return s.options.print(s.cmd, "targets", rows, func(w io.Writer) {
 				table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				for _, r := range rows {
 					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Target.Fleet, r.Target.Tier, r.Target.Region,
@@ -130,23 +119,19 @@ func queryTargetsCommand() *cobra.Command {
 				}
 				table.Flush()
 			})
-		},
+		}),
 	}
 }
 
 func queryTargetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "target ID", Short: "Show one target: bounds, spec, labels", Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, args []string) error {
 			t, err := s.client.Target(s.ctx(), args[0])
 			if err != nil {
 				return err
 			}
-			return s.options.print(cmd, "target", targetRow{args[0], t}, func(w io.Writer) {
+			return s.options.print(s.cmd, "target", targetRow{args[0], t}, func(w io.Writer) {
 				b := &t.Bounds
 				fmt.Fprintf(w, "target    %s (fleet %s, tier %s, region %s, critical %t)\n", args[0], t.Fleet, t.Tier,
 					t.Region, t.Critical)
@@ -160,24 +145,20 @@ func queryTargetCommand() *cobra.Command {
 					strings.Join(b.Credentials, ", "))
 				fmt.Fprintf(w, "executors %s; value at risk at least %d base units\n", t.ExecutorGroup, t.ValueAtRiskMin)
 			})
-		},
+		}),
 	}
 }
 
 func queryPolicyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "policy", Short: "Print the hash of the active policy bundle", Args: args(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, _ []string) error {
 			hash, err := s.client.ActivePolicy(s.ctx())
 			if err != nil {
 				return err
 			}
 			text := hex.EncodeToString(hash)
-			return s.options.print(cmd, "policy", text, func(w io.Writer) { fmt.Fprintln(w, text) })
-		},
+			return s.options.print(s.cmd, "policy", text, func(w io.Writer) { fmt.Fprintln(w, text) })
+		}),
 	}
 }

@@ -81,17 +81,13 @@ func opCommand(o op) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: o.use, Short: o.short, Example: "  mprd action request " + o.example + " --from NAME",
 		Args: args(o.low, o.high),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, &flags.txFlags)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(&flags.txFlags, func(s *session, args []string) error {
 			m := &tx.RequestAction{Target: args[0]}
 			if err := o.parse(m, args[1:]); err != nil {
 				return usageError{err}
 			}
 			return s.request(m, &flags)
-		},
+		}),
 	}
 	flags.add(cmd)
 	return cmd

@@ -62,6 +62,18 @@ func newSession(cmd *cobra.Command, flags *txFlags) (*session, error) {
 	return &session{cmd, o, c, flags}, nil
 }
 
+// withSession makes the body of a command that deals with the chain.
+func withSession(flags *txFlags, body func(s *session, args []string) error) func(*cobra.Command,
+	[]string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		s, err := newSession(cmd, flags)
+		if err != nil {
+			return err
+		}
+		return body(s, args)
+	}
+}
+
 func (s *session) ctx() context.Context { return s.cmd.Context() }
 
 // signer is the account that pays.

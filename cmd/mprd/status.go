@@ -28,16 +28,12 @@ type statusView struct {
 func statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Say how a node and its chain are", GroupID: groupNode, Args: args(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := newSession(cmd, nil)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(nil, func(s *session, _ []string) error {
 			v, err := s.status()
 			if err != nil {
 				return err
 			}
-			return s.options.print(cmd, "status", v, func(w io.Writer) {
+			return s.options.print(s.cmd, "status", v, func(w io.Writer) {
 				fmt.Fprintf(w, "chain      %s\nnode       %s (validator: %t)\nheight     %d, %s, %d ms ago\n", v.Chain,
 					v.Moniker, v.Validator, v.Height, v.BlockTime, v.AgeMs)
 				if v.CatchingUp {
@@ -47,7 +43,7 @@ func statusCommand() *cobra.Command {
 					v.SkewMs,
 					v.Records, v.Pending, v.Policy)
 			})
-		},
+		}),
 	}
 }
 

@@ -237,17 +237,13 @@ func txBroadcastCommand() *cobra.Command {
 	var flags txFlags
 	cmd := &cobra.Command{
 		Use: "broadcast FILE", Short: "Send a signed tx; sending it twice is harmless", Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, &flags)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(&flags, func(s *session, args []string) error {
 			raw, err := os.ReadFile(args[0])
 			if err != nil {
 				return err
 			}
 			return s.send(raw)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&flags.wait, "wait", "committed", "return when the tx is: accepted, committed")
 	cmd.Flags().DurationVar(&flags.timeout, "timeout", 30*time.Second, "how long to wait for it to be committed")
@@ -258,17 +254,13 @@ func txWaitCommand() *cobra.Command {
 	flags := txFlags{wait: "committed"}
 	cmd := &cobra.Command{
 		Use: "wait HASH", Short: "Wait for a tx that was sent, from any machine", Args: args(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := newSession(cmd, &flags)
-			if err != nil {
-				return err
-			}
+		RunE: withSession(&flags, func(s *session, args []string) error {
 			hash, err := actionID(args[0])
 			if err != nil {
 				return err
 			}
 			return s.await(hash)
-		},
+		}),
 	}
 	cmd.Flags().DurationVar(&flags.timeout, "timeout", 30*time.Second, "how long to wait")
 	return cmd

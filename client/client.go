@@ -76,7 +76,11 @@ func (c *Client) ChainID(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		c.chainID = status.NodeInfo.Network
+		name := status.NodeInfo.Network
+		if name == "" || strings.ContainsFunc(name, unprintable) {
+			return "", badProof("the node says its chain is %q", name)
+		}
+		c.chainID = name
 	}
 	return c.chainID, nil
 }
@@ -158,10 +162,17 @@ func (c *Client) Account(ctx context.Context, a tx.Address) (*state.Account, err
 	return account, c.Row(ctx, "accounts", a[:], account)
 }
 
-// Params reads the chain's parameters, unproven.
+// Params reads the chain's parameters, unproven, but never such as no chain can have: prices are worked out
+// with them.
 func (c *Client) Params(ctx context.Context) (*state.Params, error) {
 	params := &state.Params{}
-	return params, c.Row(ctx, "params", nil, params)
+	if err := c.Row(ctx, "params", nil, params); err != nil {
+		return nil, err
+	}
+	if err := params.Validate(); err != nil {
+		return nil, badProof("the node's parameters: %w", err)
+	}
+	return params, nil
 }
 
 // ActivePolicy reads the hash of the active bundle, unproven.
@@ -225,7 +236,14 @@ func (c *Client) Record(ctx context.Context, index uint64) (*audit.Record, error
 	if err := c.ask(ctx, state.PathRecord, height, &state.RecordRequest{Index: index}, &answer); err != nil {
 		return nil, err
 	}
-	return audit.DecodeLeaf(answer.Leaf)
+	r, err := audit.DecodeLeaf(answer.Leaf)
+	if err != nil {
+		return nil, badProof("record %d: %w", index, err)
+	}
+	if r.PrevSize != index {
+		return nil, badProof("the node answers with record %d, asked for %d", r.PrevSize, index)
+	}
+	return r, nil
 }
 
 // Head reads the audit log's head from the newest state, unproven.

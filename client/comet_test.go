@@ -103,11 +103,13 @@ func (op membershipOp) Run(args [][]byte) ([][]byte, error) {
 // proofRuntime is CometBFT's, with a decoder for the chain's proofs.
 func proofRuntime() *merkle.ProofRuntime {
 	runtime := merkle.NewProofRuntime()
-	runtime.RegisterOpDecoder(state.ProofOpType, func(op cmtcrypto.ProofOp) (merkle.ProofOperator, error) {
-		proof, err := state.DecodeProof(op.Data)
-		return membershipOp{op.Key, proof}, err
-	})
+	runtime.RegisterOpDecoder(state.ProofOpType, proofDecoder)
 	return runtime
+}
+
+func proofDecoder(op cmtcrypto.ProofOp) (merkle.ProofOperator, error) {
+	proof, err := state.DecodeProof(op.Data)
+	return membershipOp{op.Key, proof}, err
 }
 
 // keyPath is how CometBFT's proof runtime names a key.

@@ -170,6 +170,9 @@ func (c *Client) Wait(ctx context.Context, hash tx.Digest) (*Committed, error) {
 }
 
 func committed(hash tx.Digest, r *coretypes.ResultTx) (*Committed, error) {
+	if sha256.Sum256(r.Tx) != hash {
+		return nil, badProof("the node answers with tx %x, asked for %x", sha256.Sum256(r.Tx), hash)
+	}
 	done := &Committed{Hash: hash, Height: r.Height, Index: r.Index, Raw: r.Tx, Log: r.TxResult.Log}
 	var no *Refusal
 	if errors.As(RefusalOf(r.TxResult.Codespace, r.TxResult.Code, r.TxResult.Log), &no) {

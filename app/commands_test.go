@@ -171,7 +171,8 @@ func (h *history) approval(c *command) testchain.Message {
 	if rapid.IntRange(0, 4).Draw(h.T, "reject") > 2 {
 		c.verdict = tx.Verdict_VERDICT_REJECT
 	}
-	c.untilMs = h.model.timeMs + rapid.SampledFrom([]uint64{3_600_000, 3_600_000, 3_600_000, 800}).Draw(h.T, "until")
+	untils := []uint64{3_600_000, 3_600_000, 3_600_000, 800}
+	c.untilMs = h.model.timeMs + rapid.SampledFrom(untils).Draw(h.T, "until")
 	a, err := tx.SignApproval(testchain.ID, c.action, testchain.Address(c.approver), c.verdict, c.untilMs,
 		testchain.Key(c.by))
 	if err != nil {

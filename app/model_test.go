@@ -8,8 +8,8 @@ import (
 	"mprd/tx"
 )
 
-// model is the chain of the tests as plain maps by name, written from protocol.md sections 2 to 4 and not from the
-// code: what each command must come to, and what is there afterwards.
+// model is the chain of the tests as plain maps by name, written from protocol.md sections 2 to 4 and not
+// from the code: what each command must come to, and what is there afterwards.
 type model struct {
 	accounts map[string]*modelAccount
 	keys     map[string]bool // names whose key some account has or had

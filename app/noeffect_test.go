@@ -77,8 +77,8 @@ func flipped(raw []byte, at int) []byte {
 	return raw
 }
 
-// TestARefusedTxHasNoEffect: a block that holds an inadmissible tx all the same writes and records what a block
-// without it does, but for the number of its txs.
+// TestARefusedTxHasNoEffect: a block that holds an inadmissible tx all the same writes and records what a
+// block without it does, but for the number of its txs.
 func TestARefusedTxHasNoEffect(t *testing.T) {
 	c := testchain.New(t, params(func(p map[string]any) { p["block_gas_max"] = tx.GasLimitMax }))
 	sent := c.Tx("plain", testchain.Transfer(testchain.Address("outsider"), 5))

@@ -25,8 +25,8 @@ func TestEveryKindHasARule(t *testing.T) {
 	}
 }
 
-// TestTheOrderOfABlockIsWritten: gates and steps run in this order (protocol.md sections 3 and 8). Another order
-// is another chain.
+// TestTheOrderOfABlockIsWritten: gates and steps run in this order (protocol.md sections 3 and 8). Another
+// order is another chain.
 func TestTheOrderOfABlockIsWritten(t *testing.T) {
 	var gates []string
 	for _, g := range admission {

@@ -24,10 +24,11 @@ type history struct {
 	signed int
 }
 
-// TestReplicasAndModelAgree plays random histories (transfers, requests, approvals, cancellations, key rotations,
-// replays, garbage, halts) on two replicas and on plain maps. At every height the replicas' app hashes are equal,
-// every tx came to what the model says, the tables hold what the model holds, and the log is a chain of exactly
-// one record for each admitted tx whose head is in the state. testchain holds the supply at every height.
+// TestReplicasAndModelAgree plays random histories (transfers, requests, approvals, cancellations, key
+// rotations, replays, garbage, halts) on two replicas and on plain maps. At every height the replicas' app
+// hashes are equal, every tx came to what the model says, the tables hold what the model holds, and the log
+// is a chain of exactly one record for each admitted tx whose head is in the state. testchain holds the
+// supply at every height.
 func TestReplicasAndModelAgree(t *testing.T) {
 	seen := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -193,7 +194,8 @@ func (h *history) tables() {
 			a.key != "" && !bytes.Equal(row.PublicKey.Key, testchain.Key(a.key).PublicKey().Key) {
 			h.Fatalf("%s is %v, want %+v", name, row, a)
 		}
-		if state.Operators.Has(o, address) != a.operate || state.Usages.Load(o, address).Pending != pendingOf[name] {
+		pending := state.Usages.Load(o, address).Pending
+		if state.Operators.Has(o, address) != a.operate || pending != pendingOf[name] {
 			h.Fatalf("%s: operator %t, %d pending", name, a.operate, pendingOf[name])
 		}
 		if a.operate {
@@ -229,8 +231,8 @@ func (h *history) tables() {
 	}
 }
 
-// log holds that the block left one record for each admitted tx, one for each action that ended by itself, and its
-// own at last, all in a chain; and that the head in the state is that of all leaves.
+// log holds that the block left one record for each admitted tx, one for each action that ended by itself,
+// and its own at last, all in a chain; and that the head in the state is that of all leaves.
 func (h *history) log(txs int, records []*audit.Record, ended []tx.Digest) {
 	leaves := h.quiet.Leaves
 	count := len(records) + len(ended)

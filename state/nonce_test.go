@@ -75,9 +75,9 @@ func (c *nonceChain) rebuilt(t testing.TB) *Nonces {
 	return n
 }
 
-// TestTheMirrorIsWhatARestartFinds runs random blocks, some executed and dropped as proposals are: at every height
-// the mirror in memory equals the one rebuilt from the store, no nonce that can still be replayed is forgotten, and
-// a block deletes no more chunks than its limit.
+// TestTheMirrorIsWhatARestartFinds runs random blocks, some executed and dropped as proposals are: at every
+// height the mirror in memory equals the one rebuilt from the store, no nonce that can still be replayed is
+// forgotten, and a block deletes no more chunks than its limit.
 func TestTheMirrorIsWhatARestartFinds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := newNonceChain(t)

@@ -26,9 +26,9 @@ type usedNonces map[tx.Digest]bool
 
 func (u usedNonces) Used(d tx.Digest) bool { return u[d] }
 
-// TestOverlaysAreStackedMaps runs random histories of a stack of overlays against a stack of plain maps: reads
-// and iterations at every depth see the base with all layers over it, Keep moves everything down, and an overlay
-// that is dropped was never there.
+// TestOverlaysAreStackedMaps runs random histories of a stack of overlays against a stack of plain maps:
+// reads and iterations at every depth see the base with all layers over it, Keep moves everything down, and
+// an overlay that is dropped was never there.
 func TestOverlaysAreStackedMaps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := rapid.MapOfN(keys, rapid.StringMatching(`[0-9]{1,2}`), 0, 12).Draw(t, "base")

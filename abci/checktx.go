@@ -27,9 +27,7 @@ func (a *Application) CheckTx(_ context.Context,
 
 // admit asks the committed state first: what cannot be admitted costs no mathematics.
 func (a *Application) admit(t *tx.Transaction, verified bool) error {
-	a.checking.RLock()
-	admission, err := a.committed.Check(t)
-	a.checking.RUnlock()
+	admission, err := a.admission(t)
 	if err != nil {
 		return err
 	}
@@ -39,4 +37,11 @@ func (a *Application) admit(t *tx.Transaction, verified bool) error {
 		}
 	}
 	return a.pending.add(t.Hash, admission)
+}
+
+// admission lets go of the lock also if the store is broken, which panics.
+func (a *Application) admission(t *tx.Transaction) (app.Admission, error) {
+	a.checking.RLock()
+	defer a.checking.RUnlock()
+	return a.committed.Check(t)
 }

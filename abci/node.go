@@ -11,7 +11,8 @@ import (
 	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
-	rpclocal "github.com/cometbft/cometbft/rpc/client/local"
+	rpccore "github.com/cometbft/cometbft/rpc/core"
+	rpctypes "github.com/cometbft/cometbft/rpc/jsonrpc/types"
 	cmttypes "github.com/cometbft/cometbft/types"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -23,6 +24,7 @@ type Node struct {
 	application *Application
 	comet       *node.Node
 	databases   *databases
+	rpc         *rpccore.Environment
 	genesis     *cmttypes.GenesisDoc
 	log         zerolog.Logger
 }
@@ -67,6 +69,9 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 	}
 	n := &Node{application: application, comet: comet, databases: databases, genesis: genesis, log: log}
 	if err := comet.Start(); err != nil {
+		return nil, errors.Join(err, n.Stop())
+	}
+	if n.rpc, err = comet.ConfigureRPC(); err != nil {
 		return nil, errors.Join(err, n.Stop())
 	}
 	log.Info().Str("chain", genesis.ChainID).Int64("height", application.store.Version()).
@@ -161,7 +166,7 @@ func (n *Node) Ready() error {
 	if err := n.Healthy(); err != nil {
 		return err
 	}
-	status, err := rpclocal.New(n.comet).Status(context.Background())
+	status, err := n.rpc.Status(&rpctypes.Context{})
 	if err != nil {
 		return err
 	}

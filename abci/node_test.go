@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"mprd/internal/testchain"
+	"mprd/state"
 	"mprd/tx"
 )
 
@@ -233,6 +235,30 @@ func TestABrokenStoreEndsTheNodeInEveryConsensusCall(t *testing.T) {
 		default:
 			t.Errorf("%s: the node looks alive", name)
 		}
+	}
+}
+
+// TestABrokenStoreLeavesNoLockBehind: what CheckTx and Query hold, Commit waits for.
+func TestABrokenStoreLeavesNoLockBehind(t *testing.T) {
+	d := drive(t)
+	d = d.reopen()
+	raw := d.pay("newcomer", "plain")
+	if err := d.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func(){
+		"CheckTx": func() { d.check(raw, fresh) }, "Query": func() { d.ask(state.PathSimulate, 1, raw) },
+	} {
+		func() {
+			defer func() { _ = recover() }()
+			call()
+		}()
+		if !d.checking.TryLock() {
+			d.checking = sync.RWMutex{} // or the test could not end
+			t.Errorf("%s holds its lock for good", name)
+			continue
+		}
+		d.checking.Unlock()
 	}
 }
 

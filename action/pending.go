@@ -14,7 +14,7 @@ import (
 // verdict is final. The approval that completes the count runs the gates on the present state.
 func Approve(c *state.Context, m *tx.ApproveAction) error {
 	approval := m.Approval
-	a, pending, err := resume(c, tx.Digest(approval.ActionId))
+	a, pending, err := waiting(c, tx.Digest(approval.ActionId))
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,17 @@ func Approve(c *state.Context, m *tx.ApproveAction) error {
 	a.recordApproval(vote, pending, next, refusal)
 	a.emit(next)
 	return nil
+}
+
+// waiting is resume for who comes with a tx: an action whose wait is over has ended, although so many may be
+// over at once that the block step comes to it only some blocks later.
+func waiting(c *state.Context, id tx.Digest) (*attempt, *state.Pending, error) {
+	a, pending, err := resume(c, id)
+	if err == nil && c.ChainTimeMs > pending.ExpiresAtMs {
+		err = fmt.Errorf("%w: %x waited until %d, chain clock %d",
+			tx.CodeNotPending, id, pending.ExpiresAtMs, c.ChainTimeMs)
+	}
+	return a, pending, err
 }
 
 // resume takes up a pending action where its request left it.
@@ -116,7 +127,7 @@ func (a *attempt) evidence() (inputs, digest, verdict []byte) {
 
 // Cancel is the rule of CancelAction: the requester takes a pending action back.
 func Cancel(c *state.Context, m *tx.CancelAction) error {
-	a, pending, err := resume(c, tx.Digest(m.ActionId))
+	a, pending, err := waiting(c, tx.Digest(m.ActionId))
 	if err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func (m *model) apply(c *command) outcome {
 		return m.approve(c)
 	case "cancel":
 		p := m.pending[c.action]
-		if p == nil {
+		if p == nil || m.clockMs > p.expiresMs {
 			return refusedAs(tx.CodeNotPending)
 		}
 		if p.signer != c.signer {
@@ -270,7 +270,7 @@ func (m *model) operate(c *command) {
 
 func (m *model) approve(c *command) outcome {
 	p := m.pending[c.action]
-	if p == nil {
+	if p == nil || m.clockMs > p.expiresMs {
 		return refusedAs(tx.CodeNotPending)
 	}
 	approver, requester := m.accounts[c.approver], m.accounts[p.signer]

@@ -36,6 +36,10 @@ func DefaultParams() *Params {
 	}
 }
 
+// blockBytesLimit keeps a block's nonces, 32 bytes for each tx, within one value of the store, even if all
+// expire in one bucket: no tx is shorter than 200 bytes. A block that could not be staged would halt the chain.
+const blockBytesLimit = ValueBytesMax / tx.HashBytes * 200
+
 // Validate checks the ranges together; it names every fault.
 func (m *Params) Validate() error {
 	var faults []error
@@ -49,7 +53,7 @@ func (m *Params) Validate() error {
 	within("token_life_ms_max", m.TokenLifeMsMax, 1000, hour)
 	within("skew_ms_max", m.SkewMsMax, 0, 60_000)
 	within("wait_ms_max", m.WaitMsMax, 0, 30*24*hour)
-	within("block_bytes_max", m.BlockBytesMax, tx.TxBytesMax, 20<<20)
+	within("block_bytes_max", m.BlockBytesMax, tx.TxBytesMax, blockBytesLimit)
 	within("block_gas_max", m.BlockGasMax, tx.GasLimitMax, 1<<50)
 	within("resources_max", m.ResourcesMax, 1, tx.ResourcesHardMax)
 	within("window_resources_max", m.WindowResourcesMax, m.ResourcesMax, tx.ResourcesHardMax)

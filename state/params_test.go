@@ -26,7 +26,7 @@ func TestEveryParameterHasItsRange(t *testing.T) {
 		{"skew_ms_max", func(p *Params) { p.SkewMsMax = 60_001 }},
 		{"wait_ms_max", func(p *Params) { p.WaitMsMax = 30*24*3_600_000 + 1 }},
 		{"block_bytes_max", func(p *Params) { p.BlockBytesMax = tx.TxBytesMax - 1 }},
-		{"block_bytes_max", func(p *Params) { p.BlockBytesMax = 20<<20 + 1 }},
+		{"block_bytes_max", func(p *Params) { p.BlockBytesMax = blockBytesLimit + 1 }},
 		{"block_gas_max", func(p *Params) { p.BlockGasMax = tx.GasLimitMax - 1 }},
 		{"block_gas_max", func(p *Params) { p.BlockGasMax = 1<<50 + 1 }},
 		{"resources_max", func(p *Params) { p.ResourcesMax = 0 }},
@@ -60,6 +60,46 @@ func TestEveryParameterHasItsRange(t *testing.T) {
 		if err := p.Validate(); err == nil || !strings.Contains(err.Error(), c.name) {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+// TestTheNoncesOfTheLargestBlockCanBeStaged fills a block of the largest size with the smallest tx there is,
+// all of them expiring in one bucket.
+func TestTheNoncesOfTheLargestBlockCanBeStaged(t *testing.T) {
+	key, err := tx.KeyFromSeed(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer := key.Address()
+	body := &tx.Body{
+		ChainId: "c", Signer: signer[:], GasLimit: 1, MaxFee: 1,
+		Token:   &tx.Token{Nonce: make([]byte, tx.NonceBytes), IssuedAtMs: 1, ExpiresAtMs: 2},
+		Message: &tx.Body_RegisterOperator{RegisterOperator: &tx.RegisterOperator{}},
+	}
+	if _, err := body.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := tx.Sign(body, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := OpenStore("", StoreOptions{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	view := store.View()
+	defer view.Close()
+	nonces, err := LoadNonces(view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := NewOverlay(view, nonces)
+	for i := range uint64(blockBytesLimit / len(raw)) {
+		o.ConsumeNonce(NonceDigest(signer, u64(i)), 1)
+	}
+	if _, err := store.Stage(o.Writes(1)); err != nil {
+		t.Errorf("%d txs of %d bytes: %v", blockBytesLimit/len(raw), len(raw), err)
 	}
 }
 

@@ -36,8 +36,8 @@ func DefaultParams() *Params {
 	}
 }
 
-// blockBytesLimit keeps a block's nonces, 32 bytes for each tx, within one value of the store, even if all
-// expire in one bucket: no tx is shorter than 200 bytes. A block that could not be staged would halt the chain.
+// blockBytesLimit keeps a block's nonces, 32 bytes a tx, within one value of the store, even if all expire in
+// one bucket: no tx is shorter than 200 bytes. A block that cannot be staged would halt the chain for ever.
 const blockBytesLimit = ValueBytesMax / tx.HashBytes * 200
 
 // Validate checks the ranges together; it names every fault.

@@ -10,6 +10,7 @@ import (
 
 	"mprd/app"
 	"mprd/state"
+	"mprd/tx"
 )
 
 // triedMax is how many txs of the mempool one proposal looks at.
@@ -18,8 +19,6 @@ const triedMax = 20_000
 // execution is a block that was executed on the committed state and not yet staged.
 type execution struct {
 	hash    []byte
-	valid   bool // every tx admitted, none panicked, limits kept
-	why     string
 	results []app.TxResult
 	outcome *app.Outcome
 }
@@ -58,27 +57,47 @@ func protoBytes(raw []byte) int64 {
 	return n
 }
 
-// ProcessProposal refuses a block that breaks limits, holds a tx without effect, or makes a rule panic.
-// What it executed is kept for FinalizeBlock.
+// ProcessProposal refuses a block that breaks limits, holds a tx without effect, or makes a rule panic. It
+// stops at the first such tx, and does no mathematics before every tx is well-formed: a Byzantine
+// proposer's block costs no more than a good one. What it executed is kept for FinalizeBlock.
 func (a *Application) ProcessProposal(_ context.Context, r *abcitypes.RequestProcessProposal) (
 	_ *abcitypes.ResponseProcessProposal, err error) {
 	defer a.watch("ProcessProposal", &err)
 	defer a.metrics.phase("process", time.Now())
-	e := a.execute(r.Hash, r.Height, r.Time, r.Txs)
-	status := abcitypes.ResponseProcessProposal_ACCEPT
-	if !e.valid {
-		status = abcitypes.ResponseProcessProposal_REJECT
-		a.log.Warn().Int64("height", r.Height).Hex("proposer", r.ProposerAddress).Str("why", e.why).
-			Msg("proposal refused")
+	if why := a.refuses(r); why != nil {
+		a.log.Warn().Int64("height", r.Height).Hex("proposer", r.ProposerAddress).Err(why).Msg("proposal refused")
+		return &abcitypes.ResponseProcessProposal{Status: abcitypes.ResponseProcessProposal_REJECT}, nil
 	}
-	return &abcitypes.ResponseProcessProposal{Status: status}, nil
+	return &abcitypes.ResponseProcessProposal{Status: abcitypes.ResponseProcessProposal_ACCEPT}, nil
+}
+
+// refuses says why a proposal is not valid, or nil.
+func (a *Application) refuses(r *abcitypes.RequestProcessProposal) error {
+	var size, limit uint64 = 0, a.committed.BlockBytesMax()
+	for i, raw := range r.Txs {
+		if size += uint64(len(raw)); size > limit {
+			return fmt.Errorf("tx %d: %w: %d bytes, limit %d", i, tx.CodeBlockFull, size, limit)
+		}
+		if _, err := a.verifier.parse(raw); err != nil {
+			return fmt.Errorf("tx %d: %w", i, err)
+		}
+	}
+	e := a.execute(r.Hash, r.Height, r.Time, r.Txs, func(result *app.TxResult) bool { return !result.Admitted })
+	for i := range e.results {
+		if result := &e.results[i]; !result.Admitted {
+			return fmt.Errorf("tx %d: %s", i, result.Log)
+		}
+	}
+	return nil
 }
 
 // executionsMax is how many executed proposals of a height are kept: one a round, usually one in all.
 const executionsMax = 4
 
-// execute runs a block on the committed state, or finds that it did so before.
-func (a *Application) execute(hash []byte, height int64, at time.Time, txs [][]byte) *execution {
+// execute runs a block on the committed state, or finds that it did so before. It breaks off after a result
+// at which enough says true; what was broken off has no outcome and is not kept.
+func (a *Application) execute(hash []byte, height int64, at time.Time, txs [][]byte,
+	enough func(*app.TxResult) bool) *execution {
 	for _, e := range a.executions {
 		if bytes.Equal(e.hash, hash) && e.outcome.Height == uint64(height) && len(hash) > 0 {
 			return e
@@ -88,11 +107,12 @@ func (a *Application) execute(hash []byte, height int64, at time.Time, txs [][]b
 	base, done := a.base()
 	defer done()
 	block := a.machine.Begin(base, a.nonces, a.header(height, at))
-	e := &execution{hash: bytes.Clone(hash), valid: true, results: make([]app.TxResult, len(txs))}
-	for i, raw := range txs {
-		e.results[i] = block.Deliver(raw)
-		if r := &e.results[i]; !r.Admitted && e.valid {
-			e.valid, e.why = false, fmt.Sprintf("tx %d: %s", i, r.Log)
+	e := &execution{hash: bytes.Clone(hash)}
+	for _, raw := range txs {
+		result := block.Deliver(raw)
+		e.results = append(e.results, result)
+		if enough(&result) {
+			return e
 		}
 	}
 	e.outcome = block.Finish()

@@ -24,6 +24,9 @@ func (m *Machine) At(base state.Reader, used state.NonceSet) *Committed {
 	}
 }
 
+// BlockBytesMax is how many bytes of txs a block may hold.
+func (c *Committed) BlockBytesMax() uint64 { return c.params.BlockBytesMax }
+
 // Admission is what CheckTx and rechecks need to know of a tx that passed.
 type Admission struct {
 	Signer  tx.Address

@@ -154,7 +154,12 @@ func idsOf(r *audit.Record) [][]byte {
 	}
 	switch body := r.Body.(type) {
 	case *audit.Record_Tx:
-		add(body.Tx, concerned(body.Tx))
+		// What was refused is found by its hash alone: else anyone could bury an action under refused cancels.
+		var action []byte
+		if body.Tx.GetCode() == 0 {
+			action = concerned(body.Tx)
+		}
+		add(body.Tx, action)
 	case *audit.Record_Decision:
 		add(body.Decision.Tx, body.Decision.ActionId)
 	case *audit.Record_Approval:

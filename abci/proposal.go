@@ -3,6 +3,7 @@ package abci
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -72,7 +73,17 @@ func (a *Application) ProcessProposal(_ context.Context, r *abcitypes.RequestPro
 }
 
 // refuses says why a proposal is not valid, or nil.
-func (a *Application) refuses(r *abcitypes.RequestProcessProposal) error {
+func (a *Application) refuses(r *abcitypes.RequestProcessProposal) (why error) {
+	defer func() { // a block at which a step fails by itself is refused; a broken store stops the node
+		broken := recover()
+		var fault state.Fault
+		if err, ok := broken.(error); ok && errors.As(err, &fault) {
+			panic(broken)
+		}
+		if broken != nil {
+			why = fmt.Errorf("%w: %v", tx.CodeInternal, broken)
+		}
+	}()
 	var size, limit uint64 = 0, a.committed.BlockBytesMax()
 	for i, raw := range r.Txs {
 		if size += uint64(len(raw)); size > limit {

@@ -3,6 +3,7 @@ package abci
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -14,9 +15,10 @@ import (
 
 // Sizes of one generation of the caches; two generations are kept.
 const (
-	parsedBytesMax = 16 << 20 // of raw txs; decoded they take a few times as much
-	verifiedMax    = 100_000  // signatures
-	batchMax       = 256      // claims in one batch verification
+	parsedBytesMax = 64 << 20
+	decodedBytes   = 1024    // what a decoded tx takes beside its raw bytes, about
+	verifiedMax    = 100_000 // signatures
+	batchMax       = 256     // claims in one batch verification
 )
 
 // verifier decodes and believes transactions and remembers both. What it remembers of a signature is its
@@ -47,19 +49,23 @@ func (v *verifier) source(raw []byte) (*tx.Transaction, error) {
 }
 
 // parse decodes and checks the shape, not the signatures.
-func (v *verifier) parse(raw []byte) (*tx.Transaction, error) {
+func (v *verifier) parse(raw []byte) (t *tx.Transaction, err error) {
+	defer func() { // a decoder that fails by itself refuses the bytes and stops no validator
+		if r := recover(); r != nil {
+			t, err = nil, fmt.Errorf("%w: %v", tx.CodeInternal, r)
+		}
+	}()
 	key := sha256.Sum256(raw)
 	if t, ok := v.parsed.get(key); ok {
 		return t, nil
 	}
-	t, err := tx.Decode(raw)
-	if err != nil {
+	if t, err = tx.Decode(raw); err != nil {
 		return nil, err
 	}
 	if err := t.CheckShape(v.chainID); err != nil {
 		return nil, err
 	}
-	v.parsed.put(key, t, len(raw))
+	v.parsed.put(key, t, len(raw)+decodedBytes)
 	return t, nil
 }
 

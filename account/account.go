@@ -47,11 +47,15 @@ func RotateKey(c *state.Context, m *tx.RotateKey) error {
 	if owner, taken := state.Keys.Get(c.Overlay, state.KeyIDOf(next)); taken {
 		return fmt.Errorf("%w: %s", tx.CodeKeyTaken, tx.AddressFrom(owner.Address))
 	}
-	if namesake := tx.AddressOf(next.Key); state.Accounts.Has(c.Overlay, namesake) {
-		return fmt.Errorf("%w: %s was funded and waits for this key", tx.CodeKeyTaken, namesake)
-	}
 
 	account := state.Accounts.Load(c.Overlay, signer)
+	namesake := tx.AddressOf(next.Key)
+	if funded, ok := state.Accounts.Get(c.Overlay, namesake); ok {
+		// Somebody sent tokens to the key's own address, which can now never be bound: they are the key's owner's.
+		// Refusing instead would let a stranger stop a rotation with a dust transfer.
+		account.Balance += funded.Balance // bounded by the supply
+		state.Accounts.Delete(c.Overlay, namesake)
+	}
 	retired := &state.KeyOwner{Address: signer[:], RetiredAtMs: c.ChainTimeMs}
 	state.Keys.Set(c.Overlay, state.KeyIDOf(account.PublicKey), retired)
 	state.Keys.Set(c.Overlay, state.KeyIDOf(next), &state.KeyOwner{Address: signer[:]})

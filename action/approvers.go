@@ -45,7 +45,13 @@ func (a *attempt) committee() *state.Committee {
 }
 
 // eligible counts the distinct entities that may vote on this action.
+//
+// Nobody may vote on the request of an account without an entity: whose it is cannot be told, so it cannot be
+// told from the approvers either.
 func (a *attempt) eligible() uint32 {
+	if a.account.Entity == "" {
+		return 0
+	}
 	var entities []string
 	for _, member := range a.committee().Members {
 		account, ok := state.Accounts.Get(a.Overlay, tx.AddressFrom(member))

@@ -56,7 +56,7 @@ type Outcome struct {
 func (b *Block) Deliver(raw []byte) TxResult {
 	index := b.txs
 	b.txs++
-	t, err := b.machine.source(raw)
+	t, err := b.machine.parse(raw)
 	if err != nil {
 		return refused(err)
 	}

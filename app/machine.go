@@ -2,6 +2,7 @@ package app
 
 import (
 	"crypto/sha256"
+	"fmt"
 
 	"mprd/audit"
 	"mprd/genesis"
@@ -19,6 +20,17 @@ type Machine struct {
 	chainID  string
 	source   Source
 	policies *policy.Cache
+}
+
+// parse is the source, whatever it does: a decoder that fails by itself refuses the bytes and stops no
+// validator.
+func (m *Machine) parse(raw []byte) (t *tx.Transaction, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			t, err = nil, fmt.Errorf("%w: %v", tx.CodeInternal, r)
+		}
+	}()
+	return m.source(raw)
 }
 
 // policiesMax is how many compiled bundles are kept: the active one, and those that replays may meet.

@@ -131,8 +131,12 @@ func (m *model) apply(c *command) outcome {
 	case "transfer":
 		return m.transfer(a, c)
 	case "rotate":
-		if m.accounts[c.next] != nil || m.keys[c.next] {
+		if m.keys[c.next] {
 			return refusedAs(tx.CodeKeyTaken)
+		}
+		if funded := m.accounts[c.next]; funded != nil { // sent ahead to the new key's own address
+			a.balance += funded.balance
+			delete(m.accounts, c.next)
 		}
 		a.key, m.keys[c.next] = c.next, true
 	case "register":

@@ -70,7 +70,15 @@ func (l *localnet) alive(i int) bool {
 		return false
 	}
 	home, err := filepath.Abs(filepath.Join(l.dir, l.Nodes[i].Home))
-	return err == nil && bytes.Contains(line, []byte(home)) // empty for a process that ended and is not reaped
+	if err != nil {
+		return false
+	}
+	for _, argument := range bytes.Split(line, []byte{0}) { // none for a process that ended and is not reaped
+		if string(argument) == home {
+			return true
+		}
+	}
+	return false
 }
 
 // stop ends one validator by its pid: SIGTERM, and SIGKILL if it does not end; or SIGKILL at once.

@@ -37,7 +37,9 @@ func (c *nonceChain) block(expiries []uint64, beforeMs uint64, limit int) (o *Ov
 		o.ConsumeNonce(d, expiry)
 		digests = append(digests, d)
 	}
-	o.PruneNonces(beforeMs, limit)
+	step := o.Child()
+	step.PruneNonces(beforeMs, limit)
+	step.Keep()
 	return o, digests
 }
 

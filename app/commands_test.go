@@ -50,6 +50,9 @@ func (h *history) garbage() []byte {
 
 func (h *history) drawSigner(c *command) {
 	operators := []string{"agent-a", "agent-b", "human-a", "service-a"}
+	if h.model.accounts["plain"].operate {
+		operators = append(operators, "plain")
+	}
 	c.signer = rapid.SampledFrom(h.names()).Draw(h.T, "signer")
 	if c.kind == "request" && rapid.IntRange(0, 9).Draw(h.T, "operator") < 9 {
 		c.signer = rapid.SampledFrom(operators).Draw(h.T, "signer")

@@ -227,6 +227,9 @@ func (m *model) request(a *modelAccount, c *command) outcome {
 	case c.op == "scale" && a.class == "agent" && target.tier == "prod":
 		return refusedAs(tx.CodeDenied)
 	}
+	if c.required() > m.eligible(a) {
+		return refusedAs(tx.CodeUnapprovable)
+	}
 	if c.required() > 0 {
 		own := 0
 		for p := range maps.Values(m.pending) {
@@ -323,8 +326,11 @@ func (m *model) mayVote(c *command, approver, requester *modelAccount, p *waitin
 	return nil
 }
 
-// eligible counts the entities of the committee but the requester's.
+// eligible counts the entities of the committee but the requester's; whoever has none may be anybody's.
 func (m *model) eligible(requester *modelAccount) int {
+	if requester.entity == "" {
+		return 0
+	}
 	entities := map[string]bool{}
 	for a := range maps.Values(m.accounts) {
 		if a.approver && a.entity != requester.entity {

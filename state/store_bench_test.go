@@ -140,7 +140,7 @@ func BenchmarkRead(b *testing.B) {
 		}
 		b.Run(name("get-absent"), func(b *testing.B) {
 			for b.Loop() {
-				if value, err := v.Get(key(1 << 50)); err != nil || value != nil {
+				if value, err := v.Get(key(1 << 30)); err != nil || value != nil {
 					b.Fatal(value, err)
 				}
 			}

@@ -160,7 +160,7 @@ func (o *Overlay) changedIn(start, end string) (sorted []change, root *Overlay) 
 }
 
 // Writes are the root's writes in key order, the nonces of the block among them as chunks: what Store.Stage
-// takes. The overlay is not changed.
+// takes. Asked again, they are the same.
 func (o *Overlay) Writes(height uint64) []KV {
 	for id, chunk := range o.chunks(height) { //mprd:sorted every key goes to its own place
 		NonceChunks.Set(o, id, chunk)

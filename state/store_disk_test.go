@@ -82,26 +82,34 @@ func (r *reference) expectAt(t testing.TB, dir string, low int64) int64 {
 	return version
 }
 
-// TestChildThatCommits is the child process of the tests below, and nothing by itself.
-func TestChildThatCommits(t *testing.T) {
+// TestMain makes the test binary a child that commits, when a test starts it as one.
+func TestMain(m *testing.M) {
 	dir := os.Getenv(childDir)
 	if dir == "" {
-		t.Skip("a child process of other tests")
+		os.Exit(m.Run())
 	}
+	if err := commitForEver(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// commitForEver is the child process: it commits and says so until it is killed or the disk is full.
+func commitForEver(dir string) error {
 	s, err := OpenStore(dir, StoreOptions{KeepVersions: 5})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if os.Getenv(childLimit) != "" {
 		signal.Ignore(syscall.SIGXFSZ)
 		limit := syscall.Rlimit{Cur: 300_000, Max: 300_000}
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
 	for {
 		if _, err := s.Stage(nthWrites(s.Version() + 1)); err != nil {
-			t.Fatal(err)
+			return err
 		}
 		root, version, err := s.Commit()
 		if err != nil {
@@ -109,21 +117,21 @@ func TestChildThatCommits(t *testing.T) {
 			var f Fault
 			full := errors.Is(err, syscall.EFBIG)
 			fmt.Printf("fault %t, full %t, closed %t\n", errors.As(err, &f), full, closeErr == nil)
-			return
+			return nil
 		}
 		fmt.Printf("%d %X\n", version, root)
 		if version%7 == 0 {
 			if err := s.Prune(version - 10); err != nil {
-				t.Fatal(err)
+				return err
 			}
 		}
 	}
 }
 
-// startChild runs TestChildThatCommits in dir.
+// startChild runs commitForEver in dir, as a process of its own.
 func startChild(t *testing.T, dir string, env ...string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestChildThatCommits$")
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(append(os.Environ(), childDir+"="+dir), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

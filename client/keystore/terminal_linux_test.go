@@ -15,7 +15,7 @@ func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
 	t.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
+		t.Fatal("the prompt is tested at a pseudo-terminal: ", err)
 	}
 	t.Cleanup(func() { keyboard.Close() })
 	var unlock, number int32
@@ -27,7 +27,7 @@ func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
 	}
 	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("no pseudo-terminals here:", err)
+		t.Fatal("the prompt is tested at a pseudo-terminal: ", err)
 	}
 	t.Cleanup(func() { terminal.Close() })
 	return keyboard, terminal

@@ -51,6 +51,9 @@ func (a *Application) FinalizeBlock(_ context.Context, r *abcitypes.RequestFinal
 	_ *abcitypes.ResponseFinalizeBlock, err error) {
 	defer a.watch("FinalizeBlock", &err)
 	defer a.metrics.phase("finalize", time.Now())
+	if a.committed == nil {
+		return nil, errNotBegun
+	}
 	e := a.execute(r.Hash, r.Height, r.Time, r.Txs, func(*app.TxResult) bool { return false })
 	writes := e.outcome.Overlay.Writes(e.outcome.Height)
 	if a.staged != nil {

@@ -247,7 +247,9 @@ func TestABrokenStoreLeavesNoLockBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, call := range map[string]func(){
-		"CheckTx": func() { d.check(raw, fresh) }, "Query": func() { d.ask(state.PathSimulate, 1, raw) },
+		"CheckTx": func() { d.check(raw, fresh) }, "Query": func() {
+			_, _ = d.Query(background, &abcitypes.RequestQuery{Path: state.PathSimulate, Height: 1, Data: raw})
+		},
 	} {
 		func() {
 			defer func() { _ = recover() }()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	abcitypes "github.com/cometbft/cometbft/abci/types"
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,6 +48,7 @@ type Application struct {
 	log      zerolog.Logger
 	failing  sync.Once
 	failed   failure
+	closing  atomic.Bool // the stores are being closed
 
 	// of the consensus connection
 	appHash       []byte
@@ -117,6 +119,7 @@ func (a *Application) load(dir string) error {
 
 // Close releases the stores. The node has stopped before.
 func (a *Application) Close() error {
+	a.closing.Store(true)
 	a.checking.Lock()
 	defer a.checking.Unlock()
 	if a.view != nil {

@@ -31,6 +31,9 @@ func (a *Application) PrepareProposal(_ context.Context, r *abcitypes.RequestPre
 	defer a.watch("PrepareProposal", &err)
 	txs := r.Txs[:min(len(r.Txs), triedMax)]
 	defer a.metrics.phase("prepare", time.Now())
+	if a.committed == nil {
+		return nil, errNotBegun
+	}
 	a.verifier.prefetch(txs)
 	base, done := a.base()
 	defer done()
@@ -65,6 +68,9 @@ func (a *Application) ProcessProposal(_ context.Context, r *abcitypes.RequestPro
 	_ *abcitypes.ResponseProcessProposal, err error) {
 	defer a.watch("ProcessProposal", &err)
 	defer a.metrics.phase("process", time.Now())
+	if a.committed == nil {
+		return nil, errNotBegun
+	}
 	if why := a.refuses(r); why != nil {
 		a.log.Warn().Int64("height", r.Height).Hex("proposer", r.ProposerAddress).Err(why).Msg("proposal refused")
 		return &abcitypes.ResponseProcessProposal{Status: abcitypes.ResponseProcessProposal_REJECT}, nil

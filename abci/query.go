@@ -10,7 +10,6 @@ import (
 	"github.com/cometbft/cometbft/proto/tendermint/crypto"
 	ics23 "github.com/cosmos/ics23/go"
 
-	"mprd/app"
 	"mprd/audit"
 	"mprd/state"
 	"mprd/tx"
@@ -29,17 +28,26 @@ type message interface {
 	Marshal() ([]byte, error)
 }
 
-// Query answers the paths of state/query.go. It reads, at one height, and its work is bounded.
+// Query answers the paths of state/query.go. It reads, at one height, and its work is bounded. A code is the
+// caller's fault, or a rule's that failed by itself; an error is this node's: another one may have the answer.
 func (a *Application) Query(_ context.Context, r *abcitypes.RequestQuery) (*abcitypes.ResponseQuery, error) {
 	response, err := a.query(r)
-	if err != nil {
-		space, number := app.ErrorCode(err)
-		return &abcitypes.ResponseQuery{Code: number, Codespace: space, Log: err.Error()}, nil
+	var code *tx.Code
+	switch {
+	case err == nil:
+		return response, nil
+	case errors.As(err, &code):
+		return &abcitypes.ResponseQuery{Code: code.Number, Codespace: code.Space, Log: err.Error()}, nil
 	}
-	return response, nil
+	a.log.Error().Err(err).Str("path", clipped(r.Path)).Int64("height", r.Height).Msg("query: cannot be answered")
+	return nil, fmt.Errorf("this node cannot answer: %w", err)
 }
 
-func (a *Application) query(r *abcitypes.RequestQuery) (*abcitypes.ResponseQuery, error) {
+// clipped bounds what a stranger's path takes in the log.
+func clipped(path string) string { return path[:min(len(path), 64)] }
+
+func (a *Application) query(r *abcitypes.RequestQuery) (_ *abcitypes.ResponseQuery, err error) {
+	defer a.guard("Query", &err)
 	if len(r.Data) > tx.TxBytesMax {
 		return nil, fmt.Errorf("%w: %d bytes, limit %d", tx.CodeQueryData, len(r.Data), tx.TxBytesMax)
 	}
@@ -191,8 +199,14 @@ func (q *question) record() ([]byte, error) {
 	return (&state.RecordProof{Index: r.Index, Size_: size, Leaf: leaf, Path: path}).Marshal()
 }
 
-// missing words an error of the leaf store for the asker.
-func missing(err error) error { return fmt.Errorf("%w: %w", tx.CodeQueryIndex, err) }
+// missing gives an error of the leaf store its code, if it is the asker's: any other is of this node's disk.
+// Consensus does not read old leaves, so a damaged one stops no node; the next start would not mend it.
+func missing(err error) error {
+	if errors.Is(err, audit.ErrBeyond) || errors.Is(err, audit.ErrMissing) {
+		return fmt.Errorf("%w: %w", tx.CodeQueryIndex, err)
+	}
+	return fmt.Errorf("audit log: %w", err)
+}
 
 func (q *question) records() ([]byte, error) {
 	var r state.RecordsRequest

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,7 +25,8 @@ type Probe interface {
 type Server struct {
 	http     *http.Server
 	listener net.Listener
-	done     chan error
+	done     chan error   // what Serve of the standard library ended with
+	close    func() error // once
 }
 
 // Times of a request, so that a slow client holds nothing.
@@ -50,6 +52,7 @@ func Serve(address string, probe Probe, metrics prometheus.Gatherer) (*Server, e
 			Handler: mux, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime,
 		},
 	}
+	s.close = sync.OnceValue(s.shutDown)
 	go func() { s.done <- s.http.Serve(listener) }()
 	return s, nil
 }
@@ -69,8 +72,11 @@ func page(ask func() error) http.HandlerFunc {
 // Address is where the server listens.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
-// Close answers what was asked and stops.
-func (s *Server) Close() error {
+// Close answers what was asked and stops. It may be called again, also by several at once: all get the same
+// answer, when the server has stopped.
+func (s *Server) Close() error { return s.close() }
+
+func (s *Server) shutDown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	err := s.http.Shutdown(ctx)

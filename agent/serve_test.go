@@ -84,6 +84,26 @@ func TestThePagesSayWhatTheProbeSays(t *testing.T) {
 	expect("GET", "/debug/pprof/", 404, "")
 }
 
+// TestAServerIsClosedOnce calls Close from several sides: a second wait for what comes once would never end.
+func TestAServerIsClosedOnce(t *testing.T) {
+	s := serve(t, &states{}, prometheus.NewRegistry())
+	answers := make(chan error)
+	for range 3 {
+		go func() { answers <- s.Close() }()
+	}
+	for range 3 {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("closed again: %v", err)
+	}
+	if _, err := net.Dial("tcp", s.Address()); err == nil {
+		t.Error("a closed server takes connections")
+	}
+}
+
 func TestAnAddressThatCannotBeServedIsNamed(t *testing.T) {
 	s := serve(t, &states{}, prometheus.NewRegistry())
 	for _, address := range []string{s.Address(), "nonsense", "tcp://127.0.0.1:0"} {

@@ -35,8 +35,8 @@ func Transfer(c *state.Context, m *tx.Transfer) error {
 	state.Accounts.Set(c.Overlay, from, sender)
 	state.Accounts.Set(c.Overlay, to, recipient)
 	c.Emit(state.EventTransfer,
-		state.Attribute{Key: "from", Value: from.String()},
-		state.Attribute{Key: "to", Value: to.String()},
+		state.Attribute{Key: "from", Value: c.NameOf(from)},
+		state.Attribute{Key: "to", Value: c.NameOf(to)},
 		state.Attribute{Key: "amount", Value: strconv.FormatUint(m.Amount, 10)})
 	return nil
 }
@@ -61,7 +61,7 @@ func RotateKey(c *state.Context, m *tx.RotateKey) error {
 	state.Keys.Set(c.Overlay, state.KeyIDOf(next), &state.KeyOwner{Address: signer[:]})
 	account.PublicKey = next
 	state.Accounts.Set(c.Overlay, signer, account)
-	c.Emit(state.EventKeyRotated, state.Attribute{Key: "account", Value: signer.String()})
+	c.Emit(state.EventKeyRotated, state.Attribute{Key: "account", Value: c.NameOf(signer)})
 	return nil
 }
 
@@ -84,6 +84,6 @@ func RegisterOperator(c *state.Context, m *tx.RegisterOperator) error {
 	state.Operators.Set(c.Overlay, signer, &state.Operator{
 		ExecutorGroups: m.ExecutorGroups, Reputation: reputationStart, RegisteredAtMs: c.ChainTimeMs,
 	})
-	c.Emit(state.EventRegistered, state.Attribute{Key: "account", Value: signer.String()})
+	c.Emit(state.EventRegistered, state.Attribute{Key: "account", Value: c.NameOf(signer)})
 	return nil
 }

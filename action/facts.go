@@ -15,7 +15,7 @@ import (
 func (a *attempt) policyRequest() *policy.Request {
 	return &policy.Request{
 		Principal: &policy.Principal{
-			Address: a.requesterName(), Entity: a.account.Entity, Class: className(a.account.Class),
+			Address: a.NameOf(a.requester), Entity: a.account.Entity, Class: className(a.account.Class),
 			Roles: a.account.Roles, Stake: a.operator.Stake, Reputation: a.operator.Reputation,
 			Suspended: a.operator.Suspended,
 		},
@@ -26,14 +26,6 @@ func (a *attempt) policyRequest() *policy.Request {
 			ResourcesRequired: a.request.ResourcesRequired, ValueAtRisk: a.request.ValueAtRisk,
 		},
 	}
-}
-
-// requesterName is the requester's address as text: bech32 is not cheap enough to make twice.
-func (a *attempt) requesterName() string {
-	if a.name == "" {
-		a.name = a.requester.String()
-	}
-	return a.name
 }
 
 func className(c state.Class) string {
@@ -134,11 +126,13 @@ func applySpec(t *state.Target, r *tx.RequestAction, id tx.Digest) {
 		}
 		i, found := slices.BinarySearchFunc(spec.Credentials, next.Name,
 			func(c state.Credential, name string) int { return strings.Compare(c.Name, name) })
+		list := slices.Clone(spec.Credentials) // rows are shared
 		if found {
-			spec.Credentials[i] = next
+			list[i] = next
 		} else {
-			spec.Credentials = slices.Insert(spec.Credentials, i, next)
+			list = slices.Insert(list, i, next)
 		}
+		spec.Credentials = list
 	}
 	spec.Generation++
 	t.LastAction = id[:]

@@ -34,7 +34,6 @@ type attempt struct {
 	votes     []state.Vote
 	again     bool // the completing approval: the action's own reservations are left out
 
-	name     string // the requester's address as text, once it was asked for
 	account  *state.Account
 	operator *state.Operator
 	target   *state.Target

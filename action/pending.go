@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"mprd/audit"
 	"mprd/state"
@@ -63,7 +64,7 @@ func resume(c *state.Context, id tx.Digest) (*attempt, *state.Pending, error) {
 	}
 	a := &attempt{
 		Context: c, id: id, requester: tx.AddressFrom(pending.Requester), request: pending.Request,
-		votes: pending.Votes, required: pending.Required, again: true,
+		votes: slices.Clip(pending.Votes), required: pending.Required, again: true,
 	}
 	a.account = state.Accounts.Load(c.Overlay, a.requester)
 	return a, pending, nil

@@ -99,7 +99,7 @@ func (a *attempt) emit(s tx.ActionState) {
 		state.Attribute{Key: "state", Value: s.Name()},
 		state.Attribute{Key: "target", Value: a.request.Target},
 		state.Attribute{Key: "op", Value: a.request.OpType().Name()},
-		state.Attribute{Key: "requester", Value: a.requesterName()},
+		state.Attribute{Key: "requester", Value: a.NameOf(a.requester)},
 		state.Attribute{Key: "approvals", Value: strconv.Itoa(int(a.approvals()))},
 		state.Attribute{Key: "required", Value: strconv.Itoa(int(a.required))},
 	)

@@ -107,7 +107,7 @@ func unexpired(c *state.Context) error {
 
 // fresh: the nonce is unused, in committed state and in this block.
 func fresh(c *state.Context) error {
-	if c.NonceUsed(state.NonceDigest(c.Tx.Signer(), c.Tx.Body.Token.Nonce)) {
+	if c.NonceUsed(c.Nonce) {
 		return fmt.Errorf("%w: %x", tx.CodeReplay, c.Tx.Body.Token.Nonce)
 	}
 	return nil
@@ -137,7 +137,7 @@ func charge(c *state.Context) {
 	}
 	account.Balance -= fee(c) // affordable saw to it
 	state.Accounts.Set(c.Overlay, signer, account)
-	c.ConsumeNonce(state.NonceDigest(signer, c.Tx.Body.Token.Nonce), c.Tx.Body.Token.ExpiresAtMs)
+	c.ConsumeNonce(c.Nonce, c.Tx.Body.Token.ExpiresAtMs)
 	treasury := state.Pools.Load(c.Overlay, state.PoolTreasury)
 	treasury.Units += fee(c) // bounded by the supply
 	state.Pools.Set(c.Overlay, state.PoolTreasury, treasury)

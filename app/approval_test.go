@@ -70,7 +70,7 @@ func TestAHigherFloorWaitsForMorePeople(t *testing.T) {
 	}
 	c.BlockWith(1000, func(b *app.Block) { // governance will do this; parameters are read when a block begins
 		p := state.ParamsTable.Load(b.Overlay(), state.One{})
-		p.MinK[tx.OpType_OP_TYPE_PAUSE-1] = 4
+		p.MinK = []uint32{0, 0, 4, 0, 3}
 		state.ParamsTable.Set(b.Overlay(), state.One{}, p)
 	})
 	results := c.Block(approve(c, "approver-4", id), approve(c, "approver-5", id))

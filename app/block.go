@@ -116,7 +116,8 @@ func (b *Block) execute(t *tx.Transaction, index uint32) (result TxResult) {
 
 func (b *Block) contextFor(t *tx.Transaction, o *state.Overlay) state.Context {
 	c := b.context
-	c.Overlay, c.Tx, c.RecordIndex = o, t, b.frontier.Size()
+	c.For(t)
+	c.Overlay, c.RecordIndex = o, b.frontier.Size()
 	c.Record, c.Result = b.newRecord(), tx.Result{}
 	return c
 }

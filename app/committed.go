@@ -38,16 +38,15 @@ type Admission struct {
 // Check is admission alone. t has passed the stateless check.
 func (c *Committed) Check(t *tx.Transaction) (Admission, error) {
 	context := state.Context{
-		Overlay: state.NewOverlay(c.base, c.used), Params: c.params, Tx: t,
+		Overlay: state.NewOverlay(c.base, c.used), Params: c.params,
 		Height: c.clock.Height, TimeMs: c.clock.TimeMs, ChainTimeMs: c.clock.ChainTimeMs,
 	}
+	context.For(t)
 	if err := admit(&context); err != nil {
 		return Admission{}, err
 	}
-	signer := t.Signer()
 	return Admission{
-		Signer: signer, Nonce: state.NonceDigest(signer, t.Body.Token.Nonce), Fee: fee(&context),
-		Balance: context.Signer.Balance,
+		Signer: t.Signer(), Nonce: context.Nonce, Fee: fee(&context), Balance: context.Signer.Balance,
 	}, nil
 }
 

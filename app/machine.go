@@ -70,6 +70,7 @@ func (m *Machine) open(base state.Reader, used state.NonceSet, h Header) *Block 
 	b.context = state.Context{
 		Overlay: o, Height: h.Height, TimeMs: h.TimeMs,
 		Params: state.ParamsTable.Load(o, state.One{}), Policies: m.policies,
+		Names: make(map[tx.Address]string),
 	}
 	return b
 }

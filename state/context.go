@@ -15,11 +15,30 @@ type Context struct {
 	ChainTimeMs uint64 // C
 	Params      *Params
 	Tx          *tx.Transaction
-	Signer      *Account // the signer's row, as admission left it; not to be changed
-	RecordIndex uint64   // of the record that this tx will leave
+	Signer      *Account  // the signer's row, as admission left it; not to be changed
+	Nonce       tx.Digest // NonceDigest of the tx's token
+	RecordIndex uint64    // of the record that this tx will leave
 	Policies    *policy.Cache
-	Record      *audit.Record // its body is set by rules that have more to say than the tx itself
+	Names       map[tx.Address]string // of the block: addresses as text, dear to make; may be nil
+	Record      *audit.Record         // its body is set by rules that have more to say than the tx itself
 	Result      tx.Result
+}
+
+// For makes the context of a tx.
+func (c *Context) For(t *tx.Transaction) {
+	c.Tx, c.Nonce = t, NonceDigest(t.Signer(), t.Body.Token.Nonce)
+}
+
+// NameOf is the address as text.
+func (c *Context) NameOf(a tx.Address) string {
+	name, known := c.Names[a]
+	if !known {
+		name = a.String()
+		if c.Names != nil {
+			c.Names[a] = name
+		}
+	}
+	return name
 }
 
 // ActiveBundle is the active policy, compiled.

@@ -92,13 +92,13 @@ func (o *Overlay) consume(d tx.Digest, expiresAtMs uint64) {
 func (o *Overlay) PruneNonces(beforeMs uint64, limit int) {
 	var over [][]byte
 	start, end := []byte{NonceChunks.prefix}, []byte{NonceChunks.prefix + 1}
-	o.iterate(start, end, func(key, raw []byte) bool {
+	o.iterate(start, end, func(key []byte, c *cell) bool {
 		bucketEnd := (number(key[1:]) + 1) * bucketMs
 		if bucketEnd >= beforeMs || len(over) == limit {
 			return false
 		}
 		over = append(over, key[1:])
-		eachDigest(NonceChunks.decode(raw), func(d tx.Digest) { o.pruned = append(o.pruned, d) })
+		eachDigest(NonceChunks.decode(c.bytes()), func(d tx.Digest) { o.pruned = append(o.pruned, d) })
 		return true
 	})
 	for _, key := range over {

@@ -47,7 +47,7 @@ func (c *nonceChain) block(expiries []uint64, beforeMs uint64, limit int) (o *Ov
 func (c *nonceChain) commit(t testing.TB, o *Overlay) (written, deleted int) {
 	t.Helper()
 	c.height++
-	writes := append(o.Writes(c.height), KV{[]byte("~"), u64(c.height)})
+	writes := append(o.Writes(c.height), KV{[]byte("~"), binary.BigEndian.AppendUint64(nil, c.height)})
 	for _, w := range writes[:len(writes)-1] {
 		if w.Value == nil {
 			deleted++

@@ -26,22 +26,46 @@ type Attribute struct{ Key, Value string }
 // state. Keep moves all of it into the parent; an overlay that is dropped leaves no trace. One goroutine.
 type Overlay struct {
 	parent *Overlay
-	base   Reader               // of the root
-	used   NonceSet             // of the root: nonces in committed state
-	reads  map[string][]byte    // of the root: what base answered; nil = absent
-	writes map[string][]byte    // nil = deleted
+	base   Reader           // of the root
+	used   NonceSet         // of the root: nonces in committed state
+	reads  map[string]*cell // of the root: what base answered
+	key    *[]byte          // of the root, used by all its layers: room for the key that is asked for
+	writes map[string]*cell
 	nonces map[tx.Digest]uint64 // consumed here -> expires_at_ms
 	pruned []tx.Digest
 	events []Event
 }
 
+// cell is one row, decoded at most once a block and encoded at most once: its bytes, its decoded form, or
+// both. Neither is changed once it is in an overlay. Without either there is no such row.
+type cell struct {
+	raw []byte
+	row encodable // of the table's type
+}
+
+type encodable interface{ Marshal() ([]byte, error) }
+
+func (c *cell) absent() bool { return c.raw == nil && c.row == nil }
+
+// bytes encodes a row that was set; nil if there is none.
+func (c *cell) bytes() []byte {
+	if c.raw == nil && c.row != nil {
+		raw, err := c.row.Marshal()
+		if err != nil {
+			panic(err) // a broken program: our own types always marshal
+		}
+		c.raw = raw
+	}
+	return c.raw
+}
+
 // NewOverlay is a root over committed state.
 func NewOverlay(base Reader, used NonceSet) *Overlay {
-	return &Overlay{base: base, used: used, reads: make(map[string][]byte)}
+	return &Overlay{base: base, used: used, reads: make(map[string]*cell), key: new([]byte)}
 }
 
 // Child is an overlay over o. While it is in use o is not written to.
-func (o *Overlay) Child() *Overlay { return &Overlay{parent: o} }
+func (o *Overlay) Child() *Overlay { return &Overlay{parent: o, key: o.key} }
 
 // Keep moves everything into the parent; o is spent.
 func (o *Overlay) Keep() {
@@ -70,77 +94,77 @@ func (o *Overlay) TakeEvents() []Event {
 }
 
 // GetRaw and SetRaw reach what is no row of a table: the audit keys.
-func (o *Overlay) GetRaw(key []byte) []byte { return o.get(key) }
+func (o *Overlay) GetRaw(key []byte) []byte { return o.get(key).bytes() }
 
 // SetRaw writes value, which is not empty.
-func (o *Overlay) SetRaw(key, value []byte) { o.set(key, value) }
+func (o *Overlay) SetRaw(key, value []byte) { o.put(string(key), &cell{raw: value}) }
 
-// get returns the value, which the caller must not change, or nil.
-func (o *Overlay) get(key []byte) []byte {
+// get returns the cell, never nil. It does not keep the key.
+func (o *Overlay) get(key []byte) *cell {
 	for {
-		if value, ok := o.writes[string(key)]; ok {
-			return value
+		if found, ok := o.writes[string(key)]; ok {
+			return found
 		}
 		if o.parent == nil {
 			break
 		}
 		o = o.parent
 	}
-	if value, ok := o.reads[string(key)]; ok {
-		return value
+	if found, ok := o.reads[string(key)]; ok {
+		return found
 	}
 	value, err := o.base.Get(key)
 	if err != nil {
 		fault("read %x: %w", key, err)
 	}
-	o.reads[string(key)] = value
-	return value
+	found := &cell{raw: value}
+	o.reads[string(key)] = found
+	return found
 }
 
-func (o *Overlay) set(key, value []byte) { o.put(string(key), value) }
-
-func (o *Overlay) put(key string, value []byte) {
+func (o *Overlay) put(key string, c *cell) {
 	if o.writes == nil {
-		o.writes = make(map[string][]byte)
+		o.writes = make(map[string]*cell)
 	}
-	o.writes[key] = value
+	o.writes[key] = c
 }
 
 // iterate calls fn in key order for all rows in [start, end) as this overlay sees them.
-func (o *Overlay) iterate(start, end []byte, fn func(key, value []byte) bool) {
+func (o *Overlay) iterate(start, end []byte, fn func(key []byte, c *cell) bool) {
 	changed, root := o.changedIn(string(start), string(end))
 	going := true
-	emit := func(key string, value []byte) {
-		if value != nil {
-			going = fn([]byte(key), value)
+	emit := func(key string, c *cell) {
+		if !c.absent() {
+			going = fn([]byte(key), c)
 		}
 	}
 	err := root.base.Iterate(start, end, func(key, value []byte) bool {
 		for going && len(changed) > 0 && changed[0].key < string(key) {
-			emit(changed[0].key, changed[0].value)
+			emit(changed[0].key, changed[0].cell)
 			changed = changed[1:]
 		}
 		if !going {
 			return true
 		}
+		row := &cell{raw: value}
 		if len(changed) > 0 && changed[0].key == string(key) {
-			value = changed[0].value
+			row = changed[0].cell
 			changed = changed[1:]
 		}
-		emit(string(key), value)
+		emit(string(key), row)
 		return !going
 	})
 	if err != nil {
 		fault("iterate %x: %w", start, err)
 	}
 	for ; going && len(changed) > 0; changed = changed[1:] {
-		emit(changed[0].key, changed[0].value)
+		emit(changed[0].key, changed[0].cell)
 	}
 }
 
 type change struct {
-	key   string
-	value []byte
+	key  string
+	cell *cell
 }
 
 // changedIn lists the writes of o and its parents inside [start, end), sorted, the nearest winning.
@@ -166,9 +190,24 @@ func (o *Overlay) Writes(height uint64) []KV {
 		NonceChunks.Set(o, id, chunk)
 	}
 	list := make([]KV, 0, len(o.writes))
-	for key, value := range o.writes { //mprd:sorted sorted below
-		list = append(list, KV{[]byte(key), value})
+	for key, c := range o.writes { //mprd:sorted sorted below
+		list = append(list, KV{[]byte(key), c.bytes()})
 	}
 	slices.SortFunc(list, func(a, b KV) int { return strings.Compare(string(a.Key), string(b.Key)) })
 	return list
+}
+
+// Tampered names the rows that somebody changed in place after they were read: a fault of the program, which
+// a test looks for after each block. Rows are shared between all who read them.
+func (o *Overlay) Tampered() (keys []string) {
+	for key, c := range o.reads { //mprd:sorted sorted below
+		if c.row == nil || c.raw == nil {
+			continue
+		}
+		if again, err := c.row.Marshal(); err != nil || string(again) != string(c.raw) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }

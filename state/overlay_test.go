@@ -70,7 +70,7 @@ func stackStep(t *rapid.T, overlays []*Overlay, models []layer) ([]*Overlay, []l
 		model.events = append(model.events, name)
 	case step == 5:
 		key := keys.Draw(t, "deleted")
-		top.set([]byte(key), nil)
+		top.put(key, new(cell))
 		delete(model.rows, key)
 	default:
 		key, value := keys.Draw(t, "key"), rapid.StringMatching(`[0-9]{1,2}`).Draw(t, "value")
@@ -114,8 +114,8 @@ func checkOverlay(t *rapid.T, o *Overlay, model layer) {
 	start, end := keys.Draw(t, "start"), keys.Draw(t, "end")
 	limit := rapid.IntRange(1, 10).Draw(t, "limit")
 	var got, want []string
-	o.iterate([]byte(start), []byte(end), func(key, value []byte) bool {
-		got = append(got, fmt.Sprintf("%s=%s", key, value))
+	o.iterate([]byte(start), []byte(end), func(key []byte, c *cell) bool {
+		got = append(got, fmt.Sprintf("%s=%s", key, c.bytes()))
 		return len(got) < limit
 	})
 	for _, key := range slices.Sorted(maps.Keys(model.rows)) {

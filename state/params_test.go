@@ -1,6 +1,7 @@
 package state
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -96,7 +97,7 @@ func TestTheNoncesOfTheLargestBlockCanBeStaged(t *testing.T) {
 	}
 	o := NewOverlay(view, nonces)
 	for i := range uint64(blockBytesLimit / len(raw)) {
-		o.ConsumeNonce(NonceDigest(signer, u64(i)), 1)
+		o.ConsumeNonce(NonceDigest(signer, binary.BigEndian.AppendUint64(nil, i)), 1)
 	}
 	if _, err := store.Stage(o.Writes(1)); err != nil {
 		t.Errorf("%d txs of %d bytes: %v", blockBytesLimit/len(raw), len(raw), err)

@@ -18,7 +18,7 @@ var (
 	OperatorCountTable = table[One, Amount](0x06, "operator_count", oneKey)
 
 	Accounts   = table[tx.Address, Account](0x10, "accounts", addressKey)
-	Keys       = table[KeyID, KeyOwner](0x11, "keys", KeyID.encode)
+	Keys       = table[KeyID, KeyOwner](0x11, "keys", keyKey)
 	Pools      = table[string, Amount](0x12, "pools", nameKey)
 	Committees = table[string, Committee](0x13, "committees", nameKey)
 	Policies   = table[tx.Digest, Bundle](0x14, "policies", digestKey)
@@ -26,10 +26,10 @@ var (
 	Operators  = table[tx.Address, Operator](0x20, "operators", addressKey)
 	Targets    = table[string, Target](0x21, "targets", nameKey)
 	Pendings   = table[tx.Digest, Pending](0x22, "pending", digestKey)
-	PendingDue = table[Due, Index](0x23, "pending_due", Due.encode)
+	PendingDue = table[Due, Index](0x23, "pending_due", dueKey)
 	Usages     = table[tx.Address, Usage](0x24, "usage", addressKey)
 
-	NonceChunks = table[ChunkID, NonceChunk](0x30, "nonces", ChunkID.encode)
+	NonceChunks = table[ChunkID, NonceChunk](0x30, "nonces", chunkKey)
 )
 
 // The keys of the audit log's head and frontier (protocol.md section 6): raw bytes, not rows.
@@ -60,20 +60,14 @@ type KeyID struct {
 // KeyIDOf is the id of a key.
 func KeyIDOf(k *tx.PublicKey) KeyID { return KeyID{k.Type, string(k.Key)} }
 
-func (id KeyID) encode() []byte { return append([]byte{byte(id.Type)}, id.Key...) }
-
 // Due is an entry of a deadline index: what ends when, in the order of ends, then ids.
 type Due struct {
 	AtMs uint64 // C
 	ID   tx.Digest
 }
 
-func (d Due) encode() []byte { return append(u64(d.AtMs), d.ID[:]...) }
-
 // ChunkID names the nonces that the block at Height consumed and that expire in Bucket.
 type ChunkID struct{ Bucket, Height uint64 }
-
-func (id ChunkID) encode() []byte { return append(u64(id.Bucket), u64(id.Height)...) }
 
 // DueOf reads back the key of a deadline index.
 func DueOf(key []byte) Due { return Due{number(key), tx.Digest(key[8:])} }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"testing"
 
@@ -86,10 +87,7 @@ func TestKeysAreOrderedAsTheirValues(t *testing.T) {
 			return Due{rapid.Uint64().Draw(t, "at"), tx.Digest{rapid.Byte().Draw(t, "id")}}
 		})
 		a, b := due.Draw(t, "a"), due.Draw(t, "b")
-		want := bytes.Compare(u64(a.AtMs), u64(b.AtMs))
-		if a.AtMs < b.AtMs != (want < 0) {
-			t.Fatal("numbers are not ordered")
-		}
+		want := cmp.Compare(a.AtMs, b.AtMs)
 		if want == 0 {
 			want = bytes.Compare(a.ID[:], b.ID[:])
 		}

@@ -95,6 +95,9 @@ func (c *Chain) BlockWith(ms uint64, edit func(*app.Block), txs ...[]byte) []app
 // Commit commits what a block came to.
 func (c *Chain) Commit(outcome *app.Outcome) {
 	c.T.Helper()
+	if keys := outcome.Overlay.Tampered(); len(keys) > 0 {
+		c.T.Fatalf("height %d: rows were changed in place: %x", outcome.Height, keys)
+	}
 	writes := outcome.Overlay.Writes(outcome.Height)
 	if c.Height == 0 {
 		writes = c.staged.With(writes)

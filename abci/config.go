@@ -10,6 +10,8 @@ import (
 
 	cmtcfg "github.com/cometbft/cometbft/config"
 	cmttypes "github.com/cometbft/cometbft/types"
+
+	"mprd/genesis"
 )
 
 // Config is all that a node's owner decides. What nodes must agree on is in the state, never here.
@@ -34,7 +36,7 @@ type Config struct {
 	MempoolTxs   int   `mapstructure:"mempool_txs"`
 	MempoolBytes int64 `mapstructure:"mempool_bytes"`
 	KeepVersions int64 `mapstructure:"keep_versions"`
-	KeepBlocks   int64 `mapstructure:"keep_blocks"`
+	KeepBlocks   int64 `mapstructure:"keep_blocks"` // 0 = those that evidence can be about
 	CacheNodes   int   `mapstructure:"cache_nodes"`
 }
 
@@ -47,12 +49,9 @@ func DefaultConfig() Config {
 		TimeoutPropose: 500 * time.Millisecond, TimeoutPrevote: 250 * time.Millisecond,
 		TimeoutPrecommit: 250 * time.Millisecond, TimeoutCommit: 200 * time.Millisecond,
 		MempoolTxs: 20_000, MempoolBytes: 16 << 20,
-		KeepVersions: 100_000, KeepBlocks: keepBlocksMin, CacheNodes: 100_000,
+		KeepVersions: 100_000, KeepBlocks: 0, CacheNodes: 100_000,
 	}
 }
-
-// keepBlocksMin covers the evidence age of seven days at blocks of 200 ms.
-const keepBlocksMin = evidenceBlocks
 
 // Bounds that Validate knows.
 const (
@@ -95,9 +94,8 @@ func (c *Config) Validate() error {
 	if c.KeepVersions < 2 {
 		fault("keep_versions is %d, want at least 2: proofs are of the version before the newest", c.KeepVersions)
 	}
-	if c.KeepBlocks < keepBlocksMin {
-		fault("keep_blocks is %d, want at least %d: evidence and light clients need them", c.KeepBlocks,
-			keepBlocksMin)
+	if c.KeepBlocks < 0 {
+		fault("keep_blocks is %d, want 0 for those that evidence can be about, or more than those", c.KeepBlocks)
 	}
 	switch c.LogFormat {
 	case "console", "json":
@@ -177,7 +175,7 @@ const mempoolTxBytes = 32 << 10
 // Evidence is accepted for seven days: longer than any dispute window needs it (economics, A_report).
 const (
 	evidenceAge    = 7 * 24 * time.Hour
-	evidenceBlocks = int64(evidenceAge / (200 * time.Millisecond))
+	evidenceBlocks = int64(evidenceAge / genesis.BlockTime)
 )
 
 // ConsensusParams are CometBFT's parameters in a new genesis. The application enforces smaller limits itself,
@@ -186,6 +184,6 @@ func ConsensusParams() *cmttypes.ConsensusParams {
 	p := cmttypes.DefaultConsensusParams()
 	p.Block.MaxBytes, p.Block.MaxGas = 24<<20, -1
 	p.Evidence.MaxAgeDuration, p.Evidence.MaxAgeNumBlocks = evidenceAge, evidenceBlocks
-	p.Version.App = AppVersion
+	p.Version.App = genesis.AppVersion
 	return p
 }

@@ -1,11 +1,15 @@
 package abci
 
 import (
+	"bytes"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	cmttypes "github.com/cometbft/cometbft/types"
+	"github.com/rs/zerolog"
 )
 
 func TestTheDefaultConfigIsValid(t *testing.T) {
@@ -46,7 +50,7 @@ func TestAConfigNamesEachOfItsFaults(t *testing.T) {
 		{"mempool_txs", func(c *Config) { c.MempoolTxs = 0 }},
 		{"mempool_bytes", func(c *Config) { c.MempoolBytes = 1<<16 - 1 }},
 		{"keep_versions", func(c *Config) { c.KeepVersions = 1 }},
-		{"keep_blocks", func(c *Config) { c.KeepBlocks = keepBlocksMin - 1 }},
+		{"keep_blocks", func(c *Config) { c.KeepBlocks = -1 }},
 		{"log_format", func(c *Config) { c.LogFormat = "xml" }},
 	} {
 		config := DefaultConfig()
@@ -63,7 +67,7 @@ func TestAConfigNamesEachOfItsFaults(t *testing.T) {
 		}
 	}
 	var empty Config
-	if err := empty.Validate(); strings.Count(err.Error(), "\n") != 9 {
+	if err := empty.Validate(); strings.Count(err.Error(), "\n") != 8 {
 		t.Errorf("an empty config: %v", err)
 	}
 }
@@ -99,33 +103,76 @@ func TestWhatProtectsTheChainIsNotUpToItsOwner(t *testing.T) {
 	if p.Block.MaxGas != -1 || p.Block.MaxBytes <= config.MempoolBytes {
 		t.Errorf("a proposal does not see the whole mempool: %d bytes, %d gas", p.Block.MaxBytes, p.Block.MaxGas)
 	}
-	if config.KeepBlocks < p.Evidence.MaxAgeNumBlocks {
-		t.Errorf("%d blocks are kept, evidence may be %d old", config.KeepBlocks, p.Evidence.MaxAgeNumBlocks)
+}
+
+// TestAGenesisThatTheChainCannotHaveIsRefused: the rules are package genesis's; here is that they are asked.
+func TestAGenesisThatTheChainCannotHaveIsRefused(t *testing.T) {
+	home, _ := homeOf(t)
+	for path, spoil := range map[string]func(doc *cmttypes.GenesisDoc){
+		"":                    func(*cmttypes.GenesisDoc) {},
+		"initial_height":      func(doc *cmttypes.GenesisDoc) { doc.InitialHeight = 2 },
+		"validators":          func(doc *cmttypes.GenesisDoc) { doc.Validators = nil },
+		"validators[0].power": func(doc *cmttypes.GenesisDoc) { doc.Validators[0].Power = -1 },
+		"consensus_params.block.max_gas": func(doc *cmttypes.GenesisDoc) {
+			doc.ConsensusParams.Block.MaxGas = 1e6
+		},
+		"consensus_params.evidence.max_age_duration": func(doc *cmttypes.GenesisDoc) {
+			doc.ConsensusParams.Evidence = cmttypes.DefaultEvidenceParams()
+		},
+	} {
+		doc, err := cmttypes.GenesisDocFromFile(PathsOf(home).Genesis)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spoil(doc)
+		switch err := CheckGenesis(doc); {
+		case path == "" && err != nil:
+			t.Error(err)
+		case path != "" && (err == nil || !strings.HasPrefix(err.Error(), path+": ")):
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 
-func TestAGenesisThatTheChainCannotHaveIsRefused(t *testing.T) {
-	validators := func(powers ...int64) (list []cmttypes.GenesisValidator) {
-		for _, power := range powers {
-			list = append(list, cmttypes.GenesisValidator{Power: power})
-		}
-		return list
+// TestAStartNamesTheLineOfAFaultInItsGenesis before anything is opened.
+func TestAStartNamesTheLineOfAFaultInItsGenesis(t *testing.T) {
+	home, c := homeOf(t)
+	path := PathsOf(home).Genesis
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	most := cmttypes.MaxTotalVotingPower
-	for _, c := range []struct {
-		doc   cmttypes.GenesisDoc
-		fault string
-	}{
-		{cmttypes.GenesisDoc{InitialHeight: 1, Validators: validators(1, most-1)}, ""},
-		{cmttypes.GenesisDoc{InitialHeight: 2, Validators: validators(1)}, "initial_height"},
-		{cmttypes.GenesisDoc{InitialHeight: 1}, "validators is empty"},
-		{cmttypes.GenesisDoc{InitialHeight: 1, Validators: validators(1, 0)}, "validators[1].power"},
-		{cmttypes.GenesisDoc{InitialHeight: 1, Validators: validators(-1)}, "validators[0].power"},
-		{cmttypes.GenesisDoc{InitialHeight: 1, Validators: validators(1, most)}, "validators[1].power"},
-	} {
-		err := CheckGenesis(&c.doc)
-		if c.fault == "" && err != nil || c.fault != "" && (err == nil || !strings.Contains(err.Error(), c.fault)) {
-			t.Errorf("%v, want %q", err, c.fault)
+	before, rest, found := bytes.Cut(raw, []byte(`"max_gas": "-1"`))
+	if !found {
+		t.Fatal("no max_gas")
+	}
+	spoiled := append(append(bytes.Clone(before), `"max_gas": "7"`...), rest...)
+	if err := os.WriteFile(path, spoiled, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Start(t.Context(), c, home, zerolog.Nop())
+	want := fmt.Sprintf("%s: line %d: consensus_params.block.max_gas: ", path, 1+bytes.Count(before, []byte("\n")))
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// TestBlocksAreKeptAsLongAsTheGenesisAcceptsEvidence, whatever the configuration says.
+func TestBlocksAreKeptAsLongAsTheGenesisAcceptsEvidence(t *testing.T) {
+	p := ConsensusParams()
+	p.Evidence.MaxAgeNumBlocks = 5_000_000
+	for keep, want := range map[int64]int64{0: 5_000_000, 5_000_000: 5_000_000, 6_000_000: 6_000_000} {
+		if got, err := blocksToKeep(&Config{KeepBlocks: keep}, p); got != want || err != nil {
+			t.Errorf("keep_blocks %d: %d, %v", keep, got, err)
 		}
+	}
+	if _, err := blocksToKeep(&Config{KeepBlocks: 4_999_999}, p); err == nil {
+		t.Error("evidence could be about a block that is gone")
+	}
+	home, c := homeOf(t)
+	c.KeepBlocks = 1000
+	if _, err := Start(t.Context(), c, home, zerolog.Nop()); err == nil ||
+		!strings.Contains(err.Error(), "keep_blocks") {
+		t.Errorf("started: %v", err)
 	}
 }

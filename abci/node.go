@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	dbm "github.com/cometbft/cometbft-db"
 	cmtcfg "github.com/cometbft/cometbft/config"
+	cmtjson "github.com/cometbft/cometbft/libs/json"
 	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
@@ -17,6 +19,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/syndtr/goleveldb/leveldb"
+
+	"mprd/genesis"
 )
 
 // Node is a running node: CometBFT and the application in one process.
@@ -38,19 +42,20 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 		log.Warn().Msg(warning)
 	}
 	paths := PathsOf(home)
-	genesis, err := cmttypes.GenesisDocFromFile(paths.Genesis)
+	doc, err := readGenesis(paths.Genesis)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", paths.Genesis, err)
+		return nil, err
 	}
-	if err := CheckGenesis(genesis); err != nil {
-		return nil, fmt.Errorf("%s: %w", paths.Genesis, err)
+	keepBlocks, err := blocksToKeep(&c, doc.ConsensusParams)
+	if err != nil {
+		return nil, err
 	}
 	nodeKey, err := p2p.LoadNodeKey(paths.NodeKey)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", paths.NodeKey, err)
 	}
-	options := Options{KeepVersions: c.KeepVersions, KeepBlocks: c.KeepBlocks, CacheSize: c.CacheNodes}
-	application, err := OpenApplication(paths.App, genesis.ChainID, options, registererOf(c), log)
+	options := Options{KeepVersions: c.KeepVersions, KeepBlocks: keepBlocks, CacheSize: c.CacheNodes}
+	application, err := OpenApplication(paths.App, doc.ChainID, options, registererOf(c), log)
 	if err != nil {
 		return nil, err
 	}
@@ -61,20 +66,20 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 		validator = privval.LoadFilePV(paths.ValidatorKey, paths.ValidatorState)
 	}
 	databases := &databases{}
-	provider := func() (*cmttypes.GenesisDoc, error) { return genesis, nil }
+	provider := func() (*cmttypes.GenesisDoc, error) { return doc, nil }
 	comet, err := node.NewNodeWithContext(ctx, cfg, validator, nodeKey, creator{application}, provider,
 		databases.provide, node.DefaultMetricsProvider(cfg.Instrumentation), bridge{log})
 	if err != nil {
 		return nil, errors.Join(err, application.Close(), databases.close())
 	}
-	n := &Node{application: application, comet: comet, databases: databases, genesis: genesis, log: log}
+	n := &Node{application: application, comet: comet, databases: databases, genesis: doc, log: log}
 	if err := comet.Start(); err != nil {
 		return nil, errors.Join(err, n.Stop())
 	}
 	if n.rpc, err = comet.ConfigureRPC(); err != nil {
 		return nil, errors.Join(err, n.Stop())
 	}
-	log.Info().Str("chain", genesis.ChainID).Int64("height", application.store.Version()).
+	log.Info().Str("chain", doc.ChainID).Int64("height", application.store.Version()).
 		Str("rpc", c.RPCAddress).Str("p2p", c.P2PAddress).Str("id", string(nodeKey.ID())).Msg("node started")
 	return n, nil
 }
@@ -88,23 +93,48 @@ func registererOf(c Config) prometheus.Registerer {
 	return prometheus.DefaultRegisterer
 }
 
-// CheckGenesis refuses what CometBFT accepts and this chain does not.
+// CheckGenesis refuses what CometBFT accepts and this chain does not, as genesis.ValidateFile does, but
+// without lines.
 func CheckGenesis(doc *cmttypes.GenesisDoc) error {
-	if doc.InitialHeight != 1 {
-		return fmt.Errorf("initial_height is %d, want 1", doc.InitialHeight)
+	raw, err := cmtjson.Marshal(doc)
+	if err != nil {
+		return err
 	}
-	if len(doc.Validators) == 0 {
-		return errors.New("validators is empty")
+	var faults []error
+	for _, fault := range genesis.ValidateFile(raw) {
+		faults = append(faults, &genesis.Error{Path: fault.Path, Text: fault.Text})
 	}
-	var total int64
-	for i, v := range doc.Validators {
-		if v.Power < 1 || v.Power > cmttypes.MaxTotalVotingPower-total {
-			return fmt.Errorf("validators[%d].power is %d, want 1 and more, %d in all", i, v.Power,
-				cmttypes.MaxTotalVotingPower)
-		}
-		total += v.Power
+	return errors.Join(faults...)
+}
+
+// readGenesis reads CometBFT's genesis file. Each fault has its line.
+func readGenesis(path string) (*cmttypes.GenesisDoc, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	var faults []error
+	for _, fault := range genesis.ValidateFile(raw) {
+		faults = append(faults, fmt.Errorf("%s: %w", path, fault))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	doc, err := cmttypes.GenesisDocFromJSON(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return doc, nil
+}
+
+// blocksToKeep are those that evidence of this genesis can be about, and more if the owner wants them.
+func blocksToKeep(c *Config, p *cmttypes.ConsensusParams) (int64, error) {
+	need := p.Evidence.MaxAgeNumBlocks
+	if c.KeepBlocks != 0 && c.KeepBlocks < need {
+		return 0, fmt.Errorf("config: keep_blocks is %d, want at least %d, as old as evidence may be, or 0",
+			c.KeepBlocks, need)
+	}
+	return max(c.KeepBlocks, need), nil
 }
 
 // Failed is closed when the node cannot go on; Failure says why.

@@ -14,11 +14,9 @@ import (
 
 	"mprd/app"
 	"mprd/audit"
+	"mprd/genesis"
 	"mprd/state"
 )
-
-// AppVersion is the version of the rules, in every block header. It rises only with an upgrade of the chain.
-const AppVersion = 1
 
 // AuditDir is the folder of the leaf store, inside the application's.
 const AuditDir = "audit"
@@ -130,7 +128,9 @@ func (a *Application) Close() error {
 
 // Info implements abcitypes.Application.
 func (a *Application) Info(context.Context, *abcitypes.RequestInfo) (*abcitypes.ResponseInfo, error) {
-	info := &abcitypes.ResponseInfo{Data: "mprd", AppVersion: AppVersion, LastBlockHeight: a.store.Version()}
+	info := &abcitypes.ResponseInfo{
+		Data: "mprd", AppVersion: genesis.AppVersion, LastBlockHeight: a.store.Version(),
+	}
 	if info.LastBlockHeight > 0 {
 		info.LastBlockAppHash = a.store.Root()
 	}

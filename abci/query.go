@@ -29,7 +29,7 @@ type message interface {
 }
 
 // Query answers the paths of state/query.go. It reads, at one height, and its work is bounded. A code is the
-// caller's fault, or a rule's that failed by itself; an error is this node's: another one may have the answer.
+// caller's fault, or a rule's that failed by itself; an error is this node's: another may have the answer.
 func (a *Application) Query(_ context.Context, r *abcitypes.RequestQuery) (*abcitypes.ResponseQuery, error) {
 	response, err := a.query(r)
 	var code *tx.Code
@@ -39,7 +39,7 @@ func (a *Application) Query(_ context.Context, r *abcitypes.RequestQuery) (*abci
 	case errors.As(err, &code):
 		return &abcitypes.ResponseQuery{Code: code.Number, Codespace: code.Space, Log: err.Error()}, nil
 	}
-	a.log.Error().Err(err).Str("path", clipped(r.Path)).Int64("height", r.Height).Msg("query: cannot be answered")
+	a.log.Error().Err(err).Str("path", clipped(r.Path)).Int64("height", r.Height).Msg("query without an answer")
 	return nil, fmt.Errorf("this node cannot answer: %w", err)
 }
 

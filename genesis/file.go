@@ -23,6 +23,7 @@ type file struct {
 	genesisTime   string // RFC 3339
 	chainID       string
 	initialHeight string // decimal; CometBFT writes 64-bit numbers as strings
+	consensus     consensus
 	validators    []validator
 }
 
@@ -36,7 +37,7 @@ func (r *reader) file(d *Document, f *file) {
 		member{"genesis_time", true, r.text(&f.genesisTime)},
 		member{"chain_id", true, r.text(&f.chainID)},
 		member{"initial_height", false, r.text(&f.initialHeight)},
-		member{"consensus_params", false, anything},
+		member{"consensus_params", true, r.consensus(&f.consensus)},
 		member{"validators", true, r.list(ValidatorsMax, func(path string) {
 			var v validator
 			r.object(path,
@@ -54,8 +55,8 @@ func (r *reader) file(d *Document, f *file) {
 	)
 }
 
-// faults adds what is wrong with the file, unless its form is.
-func (f *file) faults(list *faults) {
+// faults adds what is wrong with the file around the document d, unless the form of either is.
+func (f *file) faults(list *faults, d *Document) {
 	if len(*list) > 0 {
 		return
 	}
@@ -70,6 +71,7 @@ func (f *file) faults(list *faults) {
 	if h := f.initialHeight; h != "" && h != "0" && h != "1" {
 		list.add(0, "initial_height", "%.40q, want \"1\"", h)
 	}
+	f.consensus.faults(list, d.params().BlockBytesMax)
 	f.validatorFaults(list)
 }
 

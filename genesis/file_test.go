@@ -15,6 +15,7 @@ func TestAWholeGenesisFileIsJudgedWithItsOwnLines(t *testing.T) {
 	second := `"name": "node0"
     },
     {"pub_key": {"type": "tendermint/PubKeyEd25519", "value": "` + key + `"}, "power": "1"}`
+	const block, evidence = "consensus_params.block.", "consensus_params.evidence."
 	for _, c := range []struct{ old, new, at, path, words string }{
 		{`"chain_id": "mprd-test-1"`, `"chain_id": ""`, "chain_id", "chain_id", "0 bytes"},
 		{`"chain_id": "mprd-test-1"`, `"chain_id": "a b"`, "chain_id", "chain_id", "only a-z"},
@@ -36,6 +37,26 @@ func TestAWholeGenesisFileIsJudgedWithItsOwnLines(t *testing.T) {
 		{"\"name\": \"node0\"\n    }", second, "\"power\": \"1\"", "validators[1].pub_key.value", "twice"},
 		{`"replicas": 4`, `"replicas": 0`, `"replicas": 0`, "app_state.targets[0].spec.replicas", "1 to 20"},
 		{`"gap_ms": 500`, `"gap_ms": 1.5`, `1.5`, "app_state.params.gap_ms", "want a whole number"},
+		{`"max_bytes": "25165824"`, `"max_bytes": "5308415"`, `5308415`, block + "max_bytes", `want "5308416" to`},
+		{`"max_bytes": "25165824"`, `"max_bytes": "-1"`, `"-1", "max`, block + "max_bytes", `"-1", want`},
+		{`"max_bytes": "25165824"`, `"max_bytes": "67108865"`, `67108865`, block + "max_bytes", `to "67108864"`},
+		{`"max_bytes": "25165824"`, `"max_bytes": 25165824`, `25165824`, block + "max_bytes", "want a text"},
+		{`"max_gas": "-1"`, `"max_gas": "1000000"`, `"1000000"`, block + "max_gas", `want "-1"`},
+		{`"3024000"`, `"3023999"`, `3023999`, evidence + "max_age_num_blocks", `want "3024000" to`},
+		{`"604800000000000"`, `"172800000000000"`, `172800`, evidence + "max_age_duration", `want "518400`},
+		{`"604800000000000"`, `"5184000000000001"`, `518400`, evidence + "max_age_duration", `to "518400`},
+		{`"604800000000000"`, `"0604800000000000"`, `"06048`, evidence + "max_age_duration", `want "518400`},
+		{`"1048576"`, `"0"`, `"max_bytes": "0"`, evidence + "max_bytes", `"0", want "16384" to "1048576"`},
+		{`"1048576"`, `"1048577"`, `1048577`, evidence + "max_bytes", `to "1048576"`},
+		{`["ed25519"]`, `["ed25519", "secp256k1"]`, `secp256k1`, "consensus_params.validator.pub_key_types", "want"},
+		{`["ed25519"]`, `[]`, `"pub_key_types": []`, "consensus_params.validator.pub_key_types", "want"},
+		{`"app": "1"`, `"app": "2"`, `"app": "2"`, "consensus_params.version.app", `want "1" to "1"`},
+		{`height": "0"`, `height": "1"`, `height": "1"},
+    "auth`, "consensus_params.abci.vote_extensions_enable_height", `want "0"`},
+		{`"authority": ""`, `"authority": "me"`, `"me"`, "consensus_params.authority.authority", `want ""`},
+		{`"version": {"app": "1"},`, ``, `consensus_params`, "consensus_params.version", "is absent"},
+		{`"consensus_params"`, `"consensus_param"`, `{
+  "genesis`, "consensus_params", "is absent"},
 	} {
 		if !strings.Contains(good, c.old) {
 			t.Fatalf("%q is not in the file", c.old)

@@ -42,7 +42,7 @@ func ValidateFile(raw []byte) []*Error {
 	d, f := &Document{}, &file{}
 	r.file(d, f)
 	list := d.faults(appState, whole, r.faults)
-	f.faults(&list)
+	f.faults(&list, d)
 	locate(raw, list)
 	return list
 }

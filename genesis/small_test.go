@@ -61,7 +61,18 @@ func wrapped(appState string) string {
   "genesis_time": "2026-06-02T12:00:00.5Z",
   "chain_id": "mprd-test-1",
   "initial_height": "1",
-  "consensus_params": {"block": {"max_bytes": "25165824", "max_gas": "-1"}},
+  "consensus_params": {
+    "block": {"max_bytes": "25165824", "max_gas": "-1"},
+    "evidence": {
+      "max_age_num_blocks": "3024000",
+      "max_age_duration": "604800000000000",
+      "max_bytes": "1048576"
+    },
+    "validator": {"pub_key_types": ["ed25519"]},
+    "version": {"app": "1"},
+    "abci": {"vote_extensions_enable_height": "0"},
+    "authority": {"authority": ""}
+  },
   "validators": [
     {
       "address": "",

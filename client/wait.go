@@ -1,0 +1,193 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
+	coretypes "github.com/cometbft/cometbft/rpc/core/types"
+
+	"mprd/audit"
+	"mprd/policy"
+	"mprd/tx"
+)
+
+// Committed is a tx's place in the chain and what it came to there. Found in the audit log instead of CometBFT's
+// index, it has the code's text for Log, and of a cancelled action no count of approvals.
+type Committed struct {
+	Hash   tx.Digest
+	Height int64
+	Index  uint32 // in its block
+	Raw    []byte
+	Code   *tx.Code // nil = done
+	Log    string
+	Result tx.Result
+}
+
+// Err is the chain's refusal of a committed tx, or nil.
+func (d *Committed) Err() error {
+	if d.Code == nil {
+		return nil
+	}
+	return &Refusal{d.Code, d.Log}
+}
+
+const (
+	// pollEvery is how often a waiting client looks.
+	pollEvery = 15 * time.Millisecond
+	// recordEvery is how many looks at CometBFT's index there are for one at the audit log, which costs more.
+	recordEvery = 8
+	// waitTime ends a wait whose caller set no deadline: a token that lives as long as Fill makes it has expired.
+	waitTime = tokenLife
+)
+
+// Wait looks for a tx until it is in a block or ctx ends, or after two minutes if ctx has no deadline; then its
+// outcome is unknown, never failed. It can be called again, with the hash alone, at any time.
+func (c *Client) Wait(ctx context.Context, hash tx.Digest) (*Committed, error) {
+	return c.waitFor(ctx, hash, waitTime)
+}
+
+func (c *Client) waitFor(ctx context.Context, hash tx.Digest, unbounded time.Duration) (*Committed, error) {
+	ctx, cancel := bounded(ctx, unbounded)
+	defer cancel()
+	var err error
+	for looks := 0; ; looks++ {
+		var done *Committed
+		if looks%recordEvery == 0 {
+			done, err = c.find(ctx, hash)
+		} else {
+			done, err = c.findIndexed(ctx, hash)
+		}
+		if err == nil || errors.Is(err, ErrBadProof) {
+			return done, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: tx %x; ask again with: mprd tx wait %x", ErrUnknown, hash, hash)
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// bounded gives a context without a deadline one.
+func bounded(ctx context.Context, unbounded time.Duration) (context.Context, context.CancelFunc) {
+	if _, set := ctx.Deadline(); set {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, unbounded)
+}
+
+// find looks for a committed tx in CometBFT's index, and if it is not there, in the audit log: a node that was
+// killed may have committed a block and not indexed it, and the index can be switched off.
+func (c *Client) find(ctx context.Context, hash tx.Digest) (*Committed, error) {
+	done, err := c.findIndexed(ctx, hash)
+	if err == nil || errors.Is(err, ErrBadProof) {
+		return done, err
+	}
+	return c.findRecorded(ctx, hash)
+}
+
+func (c *Client) findIndexed(ctx context.Context, hash tx.Digest) (*Committed, error) {
+	r, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultTx, error) {
+		return n.Tx(ctx, hash[:], false)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if sha256.Sum256(r.Tx) != hash {
+		return nil, badProof("the node answers with tx %x, asked for %x", sha256.Sum256(r.Tx), hash)
+	}
+	done := &Committed{Hash: hash, Height: r.Height, Index: r.Index, Raw: r.Tx}
+	done.refuse(r.TxResult.Codespace, r.TxResult.Code, r.TxResult.Log)
+	return done, done.Result.Unmarshal(r.TxResult.Data)
+}
+
+func (d *Committed) refuse(space string, number uint32, log string) {
+	d.Log = log
+	var no *Refusal
+	if errors.As(RefusalOf(space, number, log), &no) {
+		d.Code, d.Log = no.Code, no.Log
+	}
+}
+
+// findRecorded looks for the record that every admitted tx leaves (O4). ErrNotFound if there is none.
+func (c *Client) findRecorded(ctx context.Context, hash tx.Digest) (*Committed, error) {
+	indexes, err := c.Lookup(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	for _, index := range indexes {
+		r, err := c.Record(ctx, index)
+		if err != nil {
+			return nil, err
+		}
+		done, err := recorded(r)
+		if err != nil {
+			return nil, err
+		}
+		if done != nil && done.Hash == hash { // else the hash is an action's id
+			return done, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: no record of tx %x", ErrNotFound, hash)
+}
+
+// recorded is what a record says of its tx; nil if it has none.
+func recorded(r *audit.Record) (*Committed, error) {
+	var entry *audit.Tx
+	result := tx.Result{RecordIndex: r.PrevSize}
+	var verdict []byte
+	switch body := r.Body.(type) {
+	case *audit.Record_Tx:
+		entry = body.Tx
+	case *audit.Record_Decision:
+		d := body.Decision
+		entry, verdict = d.GetTx(), d.GetVerdict()
+		result.ActionId, result.State, result.Required = d.GetActionId(), tx.ActionState(d.GetState()), d.GetRequired()
+		for _, v := range d.GetVotes() {
+			if v.GetVerdict() == uint32(tx.Verdict_VERDICT_APPROVE) {
+				result.Approvals++
+			}
+		}
+	case *audit.Record_Approval:
+		a := body.Approval
+		entry, verdict = a.GetTx(), a.GetVerdict()
+		result.ActionId, result.State, result.Required = a.GetActionId(), tx.ActionState(a.GetState()), a.GetRequired()
+		result.Approvals = a.GetApprovals()
+	}
+	if entry == nil || len(entry.Tx) == 0 {
+		return nil, nil
+	}
+	var decided policy.Verdict
+	if err := decided.Unmarshal(verdict); err != nil {
+		return nil, badProof("record %d: verdict: %w", r.PrevSize, err)
+	}
+	result.Policies = decided.Policies
+	if result.ActionId == nil {
+		concerned(&result, entry)
+	}
+	done := &Committed{
+		Hash: sha256.Sum256(entry.Tx), Height: int64(r.Height), Index: entry.Index, Raw: entry.Tx, Result: result,
+	}
+	done.refuse(entry.Codespace, entry.Code, "")
+	return done, nil
+}
+
+// concerned names the action that a tx without a record of its own kind is about.
+func concerned(result *tx.Result, entry *audit.Tx) {
+	decoded, err := tx.Decode(entry.Tx)
+	if err != nil {
+		return
+	}
+	if m := decoded.Body.GetCancelAction(); m != nil {
+		result.ActionId = m.ActionId
+		if entry.Code == 0 {
+			result.State = tx.ActionState_ACTION_STATE_CANCELLED
+		}
+		return
+	}
+	result.ActionId = decoded.Body.GetApproveAction().GetApproval().GetActionId()
+}

@@ -15,8 +15,8 @@ import (
 	"mprd/tx"
 )
 
-// Committed is a tx's place in the chain and what it came to there. Found in the audit log instead of CometBFT's
-// index, it has the code's text for Log, and of a cancelled action no count of approvals.
+// Committed is a tx's place in the chain and what it came to there. Found in the audit log instead of
+// CometBFT's index, it has the code's text for Log, and of a cancelled action no count of approvals.
 type Committed struct {
 	Hash   tx.Digest
 	Height int64
@@ -40,18 +40,18 @@ const (
 	pollEvery = 15 * time.Millisecond
 	// recordEvery is how many looks at CometBFT's index there are for one at the audit log, which costs more.
 	recordEvery = 8
-	// waitTime ends a wait whose caller set no deadline: a token that lives as long as Fill makes it has expired.
+	// waitTime ends a wait whose caller set no deadline: a token of the life that Fill gives it has expired.
 	waitTime = tokenLife
 )
 
-// Wait looks for a tx until it is in a block or ctx ends, or after two minutes if ctx has no deadline; then its
+// Wait looks for a tx until it is in a block or ctx ends, or for two minutes if ctx has no deadline; then its
 // outcome is unknown, never failed. It can be called again, with the hash alone, at any time.
 func (c *Client) Wait(ctx context.Context, hash tx.Digest) (*Committed, error) {
 	return c.waitFor(ctx, hash, waitTime)
 }
 
-func (c *Client) waitFor(ctx context.Context, hash tx.Digest, unbounded time.Duration) (*Committed, error) {
-	ctx, cancel := bounded(ctx, unbounded)
+func (c *Client) waitFor(ctx context.Context, hash tx.Digest, most time.Duration) (*Committed, error) {
+	ctx, cancel := bounded(ctx, most)
 	defer cancel()
 	var err error
 	for looks := 0; ; looks++ {
@@ -73,15 +73,15 @@ func (c *Client) waitFor(ctx context.Context, hash tx.Digest, unbounded time.Dur
 }
 
 // bounded gives a context without a deadline one.
-func bounded(ctx context.Context, unbounded time.Duration) (context.Context, context.CancelFunc) {
+func bounded(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
 	if _, set := ctx.Deadline(); set {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, unbounded)
+	return context.WithTimeout(ctx, most)
 }
 
-// find looks for a committed tx in CometBFT's index, and if it is not there, in the audit log: a node that was
-// killed may have committed a block and not indexed it, and the index can be switched off.
+// find looks for a committed tx in CometBFT's index, and if it is not there, in the audit log: a node that
+// was killed may have committed a block and not indexed it, and the index can be switched off.
 func (c *Client) find(ctx context.Context, hash tx.Digest) (*Committed, error) {
 	done, err := c.findIndexed(ctx, hash)
 	if err == nil || errors.Is(err, ErrBadProof) {
@@ -146,7 +146,8 @@ func recorded(r *audit.Record) (*Committed, error) {
 	case *audit.Record_Decision:
 		d := body.Decision
 		entry, verdict = d.GetTx(), d.GetVerdict()
-		result.ActionId, result.State, result.Required = d.GetActionId(), tx.ActionState(d.GetState()), d.GetRequired()
+		result.ActionId, result.State = d.GetActionId(), tx.ActionState(d.GetState())
+		result.Required = d.GetRequired()
 		for _, v := range d.GetVotes() {
 			if v.GetVerdict() == uint32(tx.Verdict_VERDICT_APPROVE) {
 				result.Approvals++
@@ -155,8 +156,8 @@ func recorded(r *audit.Record) (*Committed, error) {
 	case *audit.Record_Approval:
 		a := body.Approval
 		entry, verdict = a.GetTx(), a.GetVerdict()
-		result.ActionId, result.State, result.Required = a.GetActionId(), tx.ActionState(a.GetState()), a.GetRequired()
-		result.Approvals = a.GetApprovals()
+		result.ActionId, result.State = a.GetActionId(), tx.ActionState(a.GetState())
+		result.Approvals, result.Required = a.GetApprovals(), a.GetRequired()
 	}
 	if entry == nil || len(entry.Tx) == 0 {
 		return nil, nil

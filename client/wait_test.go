@@ -18,8 +18,8 @@ import (
 	"mprd/tx"
 )
 
-// unindexed is a proxy before a node whose CometBFT answers for txs as one without an index does. asked counts
-// the questions for txs.
+// unindexed is a proxy before a node whose CometBFT answers for txs as one without an index does. asked
+// counts the questions for txs.
 func unindexed(t *testing.T, node, answer string) (address string, asked *atomic.Int64) {
 	t.Helper()
 	asked = &atomic.Int64{}
@@ -56,8 +56,8 @@ func unindexed(t *testing.T, node, answer string) (address string, asked *atomic
 func approve(t *testing.T, approver string, action tx.Digest) testchain.Message {
 	t.Helper()
 	expires := uint64(time.Now().Add(time.Hour).UnixMilli())
-	a, err := tx.SignApproval(testchain.ID, action, testchain.Address(approver), tx.Verdict_VERDICT_APPROVE, expires,
-		testchain.Key(approver))
+	a, err := tx.SignApproval(testchain.ID, action, testchain.Address(approver), tx.Verdict_VERDICT_APPROVE,
+		expires, testchain.Key(approver))
 	ok(t, err)
 	return testchain.Approve(a)
 }
@@ -85,8 +85,8 @@ func TestTheLogKnowsWhatTheIndexDoesNot(t *testing.T) {
 	other := tx.Digest(kinds["pending, too"].Result.ActionId)
 	kinds["cancelled by another"] = n.commitTx(n.signed("plain", testchain.Cancel(other)))
 	kinds["cancelled"] = n.commitTx(n.signed("human-a", testchain.Cancel(other)))
-	if kinds["approver-4"].Result.State != tx.ActionState_ACTION_STATE_AUTHORIZED || kinds["too late"].Code == nil ||
-		kinds["cancelled by another"].Code == nil || kinds["cancelled"].Code != nil {
+	if kinds["approver-4"].Result.State != tx.ActionState_ACTION_STATE_AUTHORIZED ||
+		kinds["too late"].Code == nil || kinds["cancelled by another"].Code == nil || kinds["cancelled"].Code != nil {
 		for name, done := range kinds {
 			t.Errorf("%s: %s, %v", name, done.Result.State.Name(), done.Err())
 		}

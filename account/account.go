@@ -15,9 +15,13 @@ import (
 const reputationStart = 1_000_000
 
 // Transfer moves tokens. A new recipient becomes an agent without entity or roles, whose key is bound when it
-// first signs.
+// first signs. What is sent to the address of a key that was rotated into an account goes to that account: no
+// other will ever be at that address.
 func Transfer(c *state.Context, m *tx.Transfer) error {
 	from, to := c.Tx.Signer(), tx.AddressFrom(m.To)
+	if alias, ok := state.Aliases.Get(c.Overlay, to); ok {
+		to = tx.AddressFrom(alias.Address)
+	}
 	if from == to {
 		return fmt.Errorf("%w: %s", tx.CodeToSelf, from)
 	}
@@ -27,6 +31,9 @@ func Transfer(c *state.Context, m *tx.Transfer) error {
 	}
 	recipient, ok := state.Accounts.Get(c.Overlay, to)
 	if !ok {
+		if m.Amount < c.Params.AccountUnitsMin {
+			return fmt.Errorf("%w: %d, want %d", tx.CodeAccountDust, m.Amount, c.Params.AccountUnitsMin)
+		}
 		recipient = &state.Account{Class: state.Class_CLASS_AGENT}
 	}
 
@@ -59,6 +66,7 @@ func RotateKey(c *state.Context, m *tx.RotateKey) error {
 	retired := &state.KeyOwner{Address: signer[:], RetiredAtMs: c.ChainTimeMs}
 	state.Keys.Set(c.Overlay, state.KeyIDOf(account.PublicKey), retired)
 	state.Keys.Set(c.Overlay, state.KeyIDOf(next), &state.KeyOwner{Address: signer[:]})
+	state.Aliases.Set(c.Overlay, namesake, &state.KeyOwner{Address: signer[:]})
 	account.PublicKey = next
 	state.Accounts.Set(c.Overlay, signer, account)
 	c.Emit(state.EventKeyRotated, state.Attribute{Key: "account", Value: c.NameOf(signer)})

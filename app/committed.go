@@ -51,7 +51,7 @@ func (c *Committed) Check(t *tx.Transaction) (Admission, error) {
 }
 
 // Simulate delivers raw on a throw-away overlay. Signatures are taken for granted, so that a client can ask
-// before anything is signed; everything else is as in a block.
+// before anything is signed; everything else is as in the next block, if that came at once.
 func (c *Committed) Simulate(raw []byte) *state.Simulation {
 	chainID := c.machine.chainID
 	granting := &Machine{chainID: chainID, policies: c.machine.policies}
@@ -62,7 +62,7 @@ func (c *Committed) Simulate(raw []byte) *state.Simulation {
 		}
 		return t, t.CheckShape(chainID)
 	}
-	b := granting.open(c.base, c.used, Header{Height: c.clock.Height, TimeMs: c.clock.TimeMs})
+	b := granting.open(c.base, c.used, Header{Height: c.clock.Height + 1, TimeMs: c.clock.TimeMs})
 	b.context.ChainTimeMs = c.clock.ChainTimeMs
 	r := b.Deliver(raw)
 	return &state.Simulation{

@@ -108,7 +108,7 @@ func TestWhoNeverSignedHasNoKeyToApproveWith(t *testing.T) {
 
 // TestTheHighestFeeMayBePaid: max_fee and the balance are enough when they are the fee.
 func TestTheHighestFeeMayBePaid(t *testing.T) {
-	c := testchain.New(t, nil)
+	c := testchain.New(t, params(func(p map[string]any) { p["account_units_min"] = 0 }))
 	fee := c.Block(c.Tx("plain", testchain.Transfer(testchain.Address("outsider"), 5)))[0].Fee
 	send := func(who string, edits ...func(*tx.Body)) []byte {
 		return c.Tx(who, testchain.Transfer(testchain.Address("outsider"), 5), edits...)

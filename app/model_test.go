@@ -12,8 +12,9 @@ import (
 // from the code: what each command must come to, and what is there afterwards.
 type model struct {
 	accounts map[string]*modelAccount
-	keys     map[string]bool // names whose key some account has or had
-	used     map[int]bool    // nonces
+	keys     map[string]bool   // names whose key some account has or had
+	aliases  map[string]string // names whose key was rotated into another account -> that account
+	used     map[int]bool      // nonces
 	pending  map[tx.Digest]*waiting
 	targets  map[string]*modelTarget
 	treasury uint64
@@ -77,7 +78,7 @@ const (
 
 func newModel() *model {
 	m := &model{
-		accounts: map[string]*modelAccount{}, keys: map[string]bool{}, used: map[int]bool{},
+		accounts: map[string]*modelAccount{}, keys: map[string]bool{}, aliases: map[string]string{}, used: map[int]bool{},
 		pending: map[tx.Digest]*waiting{}, treasury: 5_000 * tx.UnitsPerToken,
 		targets: map[string]*modelTarget{
 			"gw-prod": {"prod", "none", 1, 4, false, 1000},
@@ -138,7 +139,7 @@ func (m *model) apply(c *command) outcome {
 			a.balance += funded.balance
 			delete(m.accounts, c.next)
 		}
-		a.key, m.keys[c.next] = c.next, true
+		a.key, m.keys[c.next], m.aliases[c.next] = c.next, true, c.signer
 	case "register":
 		if a.operate {
 			return refusedAs(tx.CodeRegistered)
@@ -190,17 +191,24 @@ func (m *model) admit(c *command) *tx.Code {
 }
 
 func (m *model) transfer(from *modelAccount, c *command) outcome {
-	if c.to == c.signer {
+	to := c.to
+	if owner, rotated := m.aliases[to]; rotated {
+		to = owner
+	}
+	if to == c.signer {
 		return refusedAs(tx.CodeToSelf)
 	}
 	if from.balance < c.amount {
 		return refusedAs(tx.CodeFunds)
 	}
-	if m.accounts[c.to] == nil {
-		m.accounts[c.to] = &modelAccount{class: "agent"}
+	if m.accounts[to] == nil {
+		if c.amount < 100_000 {
+			return refusedAs(tx.CodeAccountDust)
+		}
+		m.accounts[to] = &modelAccount{class: "agent"}
 	}
 	from.balance -= c.amount
-	m.accounts[c.to].balance += c.amount
+	m.accounts[to].balance += c.amount
 	return outcome{admitted: true}
 }
 

@@ -15,7 +15,7 @@ func DefaultParams() *Params {
 		SkewMsMax:               10_000,
 		WaitMsMax:               24 * 3_600_000,
 		BlockBytesMax:           4 << 20,
-		BlockGasMax:             2_000_000_000,
+		BlockGasMax:             200_000_000,
 		ResourcesMax:            1_000_000_000,
 		WindowResourcesMax:      100_000_000_000,
 		WindowMs:                3_600_000,
@@ -26,6 +26,7 @@ func DefaultParams() *Params {
 		MinK:                    []uint32{0, 0, 3, 0, 3},
 		OperatorsMax:            2000,
 		PrunePerBlockMax:        64,
+		AccountUnitsMin:         100_000,
 		AttemptMs:               3000,
 		AttemptsMax:             3,
 		AttemptsMin:             1,
@@ -62,6 +63,7 @@ func (m *Params) Validate() error {
 	within("pending_max", uint64(m.PendingMax), 1, 1<<20)
 	within("base_fee", m.BaseFee, 1, tx.SupplyMax)
 	within("gas_per_unit", m.GasPerUnit, 1, 1<<40)
+	within("account_units_min", m.AccountUnitsMin, 0, tx.SupplyMax)
 	within("operators_max", uint64(m.OperatorsMax), 1, 1<<20)
 	// A block's nonces may fall into this many buckets: fewer pruned a block, and live state grows without end.
 	buckets := (m.TokenLifeMsMax+m.SkewMsMax)/bucketMs + 2

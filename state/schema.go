@@ -21,6 +21,7 @@ var (
 	Keys       = table[KeyID, KeyOwner](0x11, "keys", keyKey)
 	Pools      = table[string, Amount](0x12, "pools", nameKey)
 	Committees = table[string, Committee](0x13, "committees", nameKey)
+	Aliases    = table[tx.Address, KeyOwner](0x15, "aliases", addressKey)
 	Policies   = table[tx.Digest, Bundle](0x14, "policies", digestKey)
 
 	Operators  = table[tx.Address, Operator](0x20, "operators", addressKey)

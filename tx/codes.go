@@ -106,6 +106,9 @@ var (
 		"register without executor groups")
 	CodeOperatorMax = code(SpaceAccount, 6, "no room for another operator", "wait until one leaves")
 
+	CodeAccountDust = code(SpaceAccount, 7, "too little to open an account",
+		"send at least the parameter account_units_min")
+
 	CodeInternal  = code(SpaceApp, 1, "the rule failed by itself; nothing was changed", "report this as a bug")
 	CodeBlockFull = code(SpaceApp, 2, "the block is full; nothing was changed", "wait for the next block")
 

@@ -48,8 +48,8 @@ func (v *verifications) measure(txs [][]byte) error {
 func (v *verifications) report(r *report, bench string) {
 	const unit = "µs CPU/signature"
 	r.verify = v.single.micros()
-	r.push(row{Bench: bench, Metric: "floor: ed25519 (ZIP-215), one by one", Value: v.single.micros(), Unit: unit,
-		Wall: perAction(v.single.wall, v.single.n)})
+	r.push(row{Bench: bench, Metric: "floor: ed25519 (ZIP-215), one by one", Value: v.single.micros(),
+		Unit: unit, Wall: perAction(v.single.wall, v.single.n)})
 	for i, size := range batchSizes {
 		c := v.batches[i]
 		r.push(row{Bench: bench, Metric: fmt.Sprintf("floor: ed25519, batch of %d", size), Value: c.micros(),

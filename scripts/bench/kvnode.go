@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/cometbft/cometbft/abci/example/kvstore"
@@ -38,6 +39,7 @@ func resetHome(home string) error {
 
 // runKVNode runs CometBFT's kvstore in a home of ours, with the settings that our node uses.
 func runKVNode(home string) error {
+	debug.SetGCPercent(400) // as `mprd start` does
 	paths := abci.PathsOf(home)
 	ours := viper.New()
 	ours.SetConfigFile(paths.ConfigFile)

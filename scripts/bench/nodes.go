@@ -77,7 +77,10 @@ func (n *net) run(r *report, example string) (err error) {
 	if err := n.openLoop(ctx, r); err != nil {
 		return err
 	}
-	if err := n.flood(ctx, r); err != nil {
+	if err := n.burst(ctx, r, fmt.Sprintf("closed loop, %d in flight: ", window), window); err != nil {
+		return err
+	}
+	if err := n.burst(ctx, r, "flood: ", burstTxs); err != nil {
 		return err
 	}
 	if err := n.watch.close(); err != nil || n.kvstore {
@@ -188,7 +191,7 @@ func (n *net) txs(ctx context.Context, k int) ([][]byte, error) {
 		return nil, err
 	}
 	if !n.kvstore {
-		if _, err := n.send(ctx, primed); err != nil {
+		if _, err := n.send(ctx, primed, len(primed)); err != nil {
 			return nil, err
 		}
 		if err := n.watch.await(ctx, primed); err != nil {

@@ -91,8 +91,8 @@ func (r *report) write(path string) error {
 }
 
 // mix is what load makes, in words.
-const mix = "of ten: 6 allowed requests (1 in 18 waits for 3 people), 1 denied, 1 approval (1 in 3 completes), " +
-	"2 transfers; 1.1 signatures a tx"
+const mix = "of ten: 6 allowed requests (1 in 18 waits for 3 people), 1 denied, 1 approval (1 in 3 " +
+	"completes the count), 2 transfers; 1.1 signatures a tx"
 
 func (r *report) table() {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -20,7 +20,8 @@ import (
 const (
 	openRate  = 100  // txs a second in the open loop: less than four validators of either bear
 	openTxs   = 2000 // 20 seconds of them
-	floodTxs  = 8000
+	burstTxs  = 8000
+	window    = 2000 // txs in flight in the closed loop
 	senders   = 8
 	fileCount = 20 // proof files
 )
@@ -58,8 +59,8 @@ func (n *net) openLoop(ctx context.Context, r *report) error {
 	label := fmt.Sprintf("open loop, %d/s: ", openRate)
 	n.reportTimes(r, label, due, n.watch.committed(txs))
 	gap, note := n.watch.rhythm(began)
-	r.push(row{Bench: n.name(), Metric: label + "largest gap between blocks", Value: milliseconds(gap), Unit: "ms",
-		Note: note + "; " + after.shares(before)})
+	r.push(row{Bench: n.name(), Metric: label + "largest gap between blocks", Value: milliseconds(gap),
+		Unit: "ms", Note: note + "; " + after.shares(before)})
 	return nil
 }
 
@@ -81,10 +82,10 @@ func (n *net) reportTimes(r *report, label string, from, to []time.Time) {
 	}
 }
 
-// flood sends from several senders as fast as the nodes take it: what is committed a second, and whose the
-// processors were.
-func (n *net) flood(ctx context.Context, r *report) error {
-	txs, err := n.txs(ctx, floodTxs)
+// burst sends from several senders, as fast as the nodes take it, with so many txs in flight: what is
+// committed a second, and whose the processors were.
+func (n *net) burst(ctx context.Context, r *report, label string, inFlight int) error {
+	txs, err := n.txs(ctx, burstTxs)
 	if err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func (n *net) flood(ctx context.Context, r *report) error {
 		return err
 	}
 	began := time.Now()
-	accepted, err := n.send(ctx, txs)
+	accepted, err := n.send(ctx, txs, inFlight)
 	if err != nil {
 		return err
 	}
@@ -107,26 +108,31 @@ func (n *net) flood(ctx context.Context, r *report) error {
 	}
 	committed := n.watch.committed(txs)
 	last := slices.MaxFunc(committed, time.Time.Compare)
-	n.reportTimes(r, "flood: ", accepted, committed)
-	r.push(row{Bench: n.name(), Metric: "flood: committed, load from the same machine",
+	n.reportTimes(r, label, accepted, committed)
+	r.push(row{Bench: n.name(), Metric: label + "committed, load from the same machine",
 		Value: float64(len(txs)) / last.Sub(began).Seconds(), Unit: "actions/s", Note: after.shares(before)})
 	gap, note := n.watch.rhythm(began)
-	r.push(row{Bench: n.name(), Metric: "flood: largest gap between blocks", Value: milliseconds(gap), Unit: "ms",
-		Note: fmt.Sprintf("%s; sent in %s", note, sending.Round(10*time.Millisecond))})
-	r.add(n.name(), "flood: all nodes together", perAction(after.nodes-before.nodes, len(txs)), cpuUnit)
-	r.add(n.name(), "flood: the load", perAction(after.load-before.load, len(txs)), cpuUnit)
+	r.push(row{Bench: n.name(), Metric: label + "largest gap between blocks", Value: milliseconds(gap),
+		Unit: "ms", Note: fmt.Sprintf("%s; sent in %s", note, sending.Round(10*time.Millisecond))})
+	r.add(n.name(), label+"all nodes together", perAction(after.nodes-before.nodes, len(txs)), cpuUnit)
+	r.add(n.name(), label+"the load", perAction(after.load-before.load, len(txs)), cpuUnit)
 	memory, err := n.memory()
 	r.add(n.name(), "resident, largest node", memory, "MB")
 	return err
 }
 
-// send sends txs from several senders at once and says when each was accepted.
-func (n *net) send(ctx context.Context, txs [][]byte) ([]time.Time, error) {
+// send sends txs from several senders at once, at most inFlight before their commit, and says when each was
+// accepted.
+func (n *net) send(ctx context.Context, txs [][]byte, inFlight int) ([]time.Time, error) {
 	accepted, errs := make([]time.Time, len(txs)), make([]error, senders)
+	before := n.watch.total()
 	var group sync.WaitGroup
 	for s := range senders {
 		group.Go(func() {
 			for i := s; i < len(txs) && errs[s] == nil; i += senders {
+				for i-(n.watch.total()-before) >= inFlight && ctx.Err() == nil {
+					time.Sleep(2 * time.Millisecond)
+				}
 				accepted[i], errs[s] = n.one(ctx, n.clients[s%len(n.clients)], txs[i])
 			}
 		})
@@ -135,7 +141,8 @@ func (n *net) send(ctx context.Context, txs [][]byte) ([]time.Time, error) {
 	return accepted, errors.Join(errs...)
 }
 
-// one sends a tx until it is accepted: a full mempool, or one that holds enough of the account, is asked again.
+// one sends a tx until it is accepted: a full mempool, or one that holds enough of the account, is asked
+// again.
 func (n *net) one(ctx context.Context, c *rpchttp.HTTP, raw []byte) (time.Time, error) {
 	for {
 		answer, err := c.BroadcastTxSync(ctx, raw)
@@ -172,7 +179,7 @@ func (n *net) proofFiles(ctx context.Context, r *report) error {
 	for range fileCount {
 		var raw []byte
 		err := prove.of(1, func() (err error) {
-			raw, err = c.ProveRecord(ctx, rand.Uint64N(floodTxs))
+			raw, err = c.ProveRecord(ctx, rand.Uint64N(burstTxs))
 			return err
 		})
 		if err != nil {

@@ -92,7 +92,11 @@ func (b *bed) proofs(r *report, bench string) error {
 			return err
 		}
 		n := 0
-		if err := verify.of(1, func() (err error) { n, err = b.verifyRecord(head, record); return err }); err != nil {
+		err = verify.of(1, func() (err error) {
+			n, err = b.verifyRecord(head, record)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		size += n
@@ -126,7 +130,9 @@ func (b *bed) proofs(r *report, bench string) error {
 
 // ask queries the newest state.
 func (b *bed) ask(path string, data []byte) (*abcitypes.ResponseQuery, error) {
-	answer, err := b.Query(background, &abcitypes.RequestQuery{Path: path, Data: data, Height: b.height, Prove: true})
+	answer, err := b.Query(background, &abcitypes.RequestQuery{
+		Path: path, Data: data, Height: b.height, Prove: true,
+	})
 	if err == nil && answer.Code != 0 {
 		err = fmt.Errorf("%s: %s", path, answer.Log)
 	}

@@ -161,6 +161,13 @@ func (w *watch) await(ctx context.Context, txs [][]byte) error {
 	}
 }
 
+// total is how many txs were committed since the watch began.
+func (w *watch) total() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.seen)
+}
+
 // committed are the times at which txs were.
 func (w *watch) committed(txs [][]byte) []time.Time {
 	w.mu.Lock()
@@ -192,8 +199,8 @@ func (w *watch) rhythm(since time.Time) (largest time.Duration, note string) {
 		largestTxs = max(largestTxs, b.txs)
 		last = b.at
 	}
-	note = fmt.Sprintf("%d blocks, %d decided after round 0, %d precommits absent, at most %d txs", blocks, rounds,
-		absent, largestTxs)
+	note = fmt.Sprintf("%d blocks, %d decided after round 0, %d precommits absent, at most %d txs", blocks,
+		rounds, absent, largestTxs)
 	if len(w.stalls) > 0 {
 		note += "; stalled " + strings.Join(w.stalls, "; ")
 	}

@@ -133,7 +133,7 @@ func TestTheMempoolHoldsAFewTxsOfEachAccount(t *testing.T) {
 }
 
 func TestFeesOfWhatWaitsAreWithinTheBalance(t *testing.T) {
-	d := drive(t)
+	d := driveWith(t, func(doc map[string]any) { doc["params"] = map[string]any{"account_units_min": 0} })
 	pay := d.tx("plain", testchain.Transfer(testchain.Address("newcomer"), 2500))
 	d.block(pay)
 	first, second, third := d.pay("newcomer", "plain"), d.pay("newcomer", "plain"), d.pay("newcomer", "plain")

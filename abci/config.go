@@ -46,7 +46,7 @@ func DefaultConfig() Config {
 		Moniker: "node", LogLevel: "info", LogFormat: "console",
 		P2PAddress: "tcp://0.0.0.0:26656", RPCAddress: "tcp://127.0.0.1:26657", MetricsAddress: "127.0.0.1:26660",
 		PeerExchange:   true,
-		TimeoutPropose: 500 * time.Millisecond, TimeoutPrevote: 250 * time.Millisecond,
+		TimeoutPropose: 800 * time.Millisecond, TimeoutPrevote: 250 * time.Millisecond,
 		TimeoutPrecommit: 250 * time.Millisecond, TimeoutCommit: 200 * time.Millisecond,
 		MempoolTxs: 20_000, MempoolBytes: 16 << 20,
 		KeepVersions: 100_000, KeepBlocks: 0, CacheNodes: 100_000,
@@ -151,6 +151,7 @@ func (c *Config) comet(home string) *cmtcfg.Config {
 	cfg.RPC.MaxBodyBytes = 1 << 20
 	cfg.P2P.ListenAddress, cfg.P2P.ExternalAddress = c.P2PAddress, c.ExternalAddress
 	cfg.P2P.PersistentPeers, cfg.P2P.PexReactor = c.PersistentPeers, c.PeerExchange
+	cfg.P2P.SendRate, cfg.P2P.RecvRate = peerRate, peerRate
 	cfg.P2P.AllowDuplicateIP, cfg.P2P.AddrBookStrict = c.Loopback, !c.Loopback
 	cfg.Mempool.Type, cfg.Mempool.Recheck = cmtcfg.MempoolTypeFlood, true
 	cfg.Mempool.Size, cfg.Mempool.MaxTxsBytes = c.MempoolTxs, c.MempoolBytes
@@ -168,6 +169,10 @@ func (c *Config) comet(home string) *cmtcfg.Config {
 	cfg.Instrumentation.Namespace = Namespace + "_cometbft"
 	return cfg
 }
+
+// peerRate, in bytes per second and peer, sends a full block of 4 MiB in 80 ms. CometBFT's default of 5.12 MB
+// takes longer than timeout_propose.
+const peerRate = 50 << 20
 
 // mempoolTxBytes is a little more than a tx may have, so that the application's own code says why.
 const mempoolTxBytes = 32 << 10

@@ -29,27 +29,47 @@ type execution struct {
 func (a *Application) PrepareProposal(_ context.Context, r *abcitypes.RequestPrepareProposal) (
 	_ *abcitypes.ResponsePrepareProposal, err error) {
 	defer a.watch("PrepareProposal", &err)
-	txs := r.Txs[:min(len(r.Txs), triedMax)]
 	defer a.metrics.phase("prepare", time.Now())
 	if a.committed == nil {
 		return nil, errNotBegun
 	}
-	a.verifier.prefetch(txs)
+	return &abcitypes.ResponsePrepareProposal{Txs: a.choose(r)}, nil
+}
+
+// Bounds of what is still tried once a block is nearly full.
+const (
+	txBytesLeast = 200 // of any tx: state's blockBytesLimit rests on it too
+	misfitsMax   = 64  // txs in a row that do not fit by bytes or gas
+)
+
+// choose takes txs until no more can fit, or so many in a row did not that the block is as good as full.
+func (a *Application) choose(r *abcitypes.RequestPrepareProposal) (chosen [][]byte) {
+	txs := r.Txs[:min(len(r.Txs), triedMax)]
 	base, done := a.base()
 	defer done()
 	block := a.machine.Begin(base, a.nonces, a.header(r.Height, r.Time))
-	response := &abcitypes.ResponsePrepareProposal{}
-	var size int64
-	for _, raw := range txs {
-		if size+protoBytes(raw) > r.MaxTxBytes {
+	ahead := a.verifier.lookahead(txs)
+	defer ahead.stop()
+	left, own := r.MaxTxBytes, int64(a.committed.BlockBytesMax())
+	for misfits := 0; len(txs) > 0 && misfits < misfitsMax && min(left, own) >= txBytesLeast; txs = txs[1:] {
+		ahead.reach()
+		raw := txs[0]
+		if protoBytes(raw) > left || int64(len(raw)) > own {
+			misfits++
 			continue
 		}
-		if block.Deliver(raw).Admitted {
-			response.Txs = append(response.Txs, raw)
-			size += protoBytes(raw)
+		result := block.Deliver(raw)
+		switch {
+		case result.Admitted:
+			chosen = append(chosen, raw)
+			left -= protoBytes(raw)
+			own -= int64(len(raw))
+			misfits = 0
+		case result.Codespace == tx.CodeBlockFull.Space && result.Code == tx.CodeBlockFull.Number:
+			misfits++
 		}
 	}
-	return response, nil
+	return chosen
 }
 
 // protoBytes is what a tx takes in CometBFT's block: its bytes, a tag and a length.
@@ -120,12 +140,14 @@ func (a *Application) execute(hash []byte, height int64, at time.Time, txs [][]b
 			return e
 		}
 	}
-	a.verifier.prefetch(txs)
 	base, done := a.base()
 	defer done()
 	block := a.machine.Begin(base, a.nonces, a.header(height, at))
+	ahead := a.verifier.lookahead(txs)
+	defer ahead.stop()
 	e := &execution{hash: bytes.Clone(hash)}
 	for _, raw := range txs {
+		ahead.reach()
 		result := block.Deliver(raw)
 		e.results = append(e.results, result)
 		if enough(&result) {

@@ -18,7 +18,7 @@ const (
 	parsedBytesMax = 64 << 20
 	decodedBytes   = 1024    // what a decoded tx takes beside its raw bytes, about
 	verifiedMax    = 100_000 // signatures
-	batchMax       = 256     // claims in one batch verification
+	batchMax       = 512     // claims in one batch verification
 )
 
 // verifier decodes and believes transactions and remembers both. What it remembers of a signature is its
@@ -92,8 +92,55 @@ func claimKey(c *tx.Claim) tx.Digest {
 	return sha256.Sum256(buf[:])
 }
 
-// prefetch verifies what a block's txs claim and nobody has verified yet, in batches over all cores. What
-// fails in a batch is left for Verify to judge one by one.
+// lookahead verifies what a block's txs claim and nobody has verified yet, one window before the txs are
+// executed: on the cores that execution leaves idle, and no further than to where a block is refused or full.
+type lookahead struct {
+	verifier *verifier
+	rest     [][]byte // beyond the window under way
+	left     int      // txs of the window that is ready
+	under    chan struct{}
+	next     int // txs of the window under way
+}
+
+// windowBytes of txs are verified at once: one or two thousand signatures, full batches for some cores.
+const windowBytes = 256 << 10
+
+func (v *verifier) lookahead(txs [][]byte) *lookahead {
+	w := &lookahead{verifier: v, rest: txs}
+	w.start()
+	return w
+}
+
+// start lets the next window be verified.
+func (w *lookahead) start() {
+	w.next = 0
+	for size := 0; w.next < len(w.rest) && size < windowBytes; w.next++ {
+		size += len(w.rest[w.next])
+	}
+	window := w.rest[:w.next]
+	w.rest = w.rest[w.next:]
+	w.under = make(chan struct{})
+	go func() {
+		defer close(w.under)
+		w.verifier.prefetch(window)
+	}()
+}
+
+// reach waits until the next tx has been looked at; it is called once for each, in their order.
+func (w *lookahead) reach() {
+	if w.left == 0 {
+		<-w.under
+		w.left = w.next
+		w.start()
+	}
+	w.left--
+}
+
+// stop waits for what is under way. No window begins after it.
+func (w *lookahead) stop() { <-w.under }
+
+// prefetch verifies what txs claim and nobody has verified yet, in batches over all cores. What fails in a
+// batch is left for Verify to judge one by one.
 func (v *verifier) prefetch(txs [][]byte) {
 	var open []*tx.Claim
 	for _, raw := range txs {

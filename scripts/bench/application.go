@@ -242,11 +242,11 @@ func runApplication(r *report, example string, million bool) error {
 	if err := floors(r, b); err != nil {
 		return err
 	}
-	if err := b.scaling(r); err != nil {
+	few, err := b.at(r, 10_000)
+	if err != nil {
 		return err
 	}
-	few, err := b.at(r, 10_000)
-	if err != nil || !million {
+	if err := b.scaling(r); err != nil || !million {
 		return err
 	}
 	many, err := b.at(r, 1_000_000)

@@ -116,42 +116,52 @@ func floors(r *report, b *bed) error {
 	return err
 }
 
+// scalingRuns are taken in turn and the best of each count: whoever else runs can only slow one down.
+const scalingRuns = 3
+
 // scaling is CheckTx from one and from two goroutines.
 func (b *bed) scaling(r *report) error {
-	var alone float64
-	for _, workers := range []int{1, 2} {
-		txs, err := b.load.batch(4*blockSize, b.nowMs())
-		if err != nil {
-			return err
-		}
-		runtime.GOMAXPROCS(workers)
-		var next, refused atomic.Int64
-		var group sync.WaitGroup
-		began := time.Now()
-		for range workers {
-			group.Go(func() {
-				for i := next.Add(1) - 1; i < int64(len(txs)); i = next.Add(1) - 1 {
-					answer, err := b.CheckTx(background, &abcitypes.RequestCheckTx{Tx: txs[i]})
-					if err != nil || answer.Code != 0 {
-						refused.Add(1)
-					}
-				}
-			})
-		}
-		group.Wait()
-		rate := float64(len(txs)) / time.Since(began).Seconds()
-		if n := refused.Load(); n > 0 {
-			return fmt.Errorf("CheckTx refused %d of %d", n, len(txs))
-		}
-		r.add("CheckTx", fmt.Sprintf("on %d cores", workers), rate, "txs/s")
-		if workers == 1 {
-			alone = rate
-		} else {
-			r.add("CheckTx", "two cores over one", rate/alone, "ratio")
-		}
-		if err := b.block(txs, nil, mixed); err != nil {
-			return err
+	var best [2]float64
+	for range scalingRuns {
+		for i := range best {
+			rate, err := b.checkRate(i + 1)
+			if err != nil {
+				return err
+			}
+			best[i] = max(best[i], rate)
 		}
 	}
+	for i, rate := range best {
+		r.add("CheckTx", fmt.Sprintf("on %d cores, best of %d", i+1, scalingRuns), rate, "txs/s")
+	}
+	r.add("CheckTx", "two cores over one", best[1]/best[0], "ratio")
 	return nil
+}
+
+// checkRate is how many txs a second so many goroutines check, on as many cores.
+func (b *bed) checkRate(workers int) (float64, error) {
+	txs, err := b.load.batch(4*blockSize, b.nowMs())
+	if err != nil {
+		return 0, err
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
+	var next, refused atomic.Int64
+	var group sync.WaitGroup
+	began := time.Now()
+	for range workers {
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(txs)); i = next.Add(1) - 1 {
+				answer, err := b.CheckTx(background, &abcitypes.RequestCheckTx{Tx: txs[i]})
+				if err != nil || answer.Code != 0 {
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	group.Wait()
+	rate := float64(len(txs)) / time.Since(began).Seconds()
+	if n := refused.Load(); n > 0 {
+		return 0, fmt.Errorf("CheckTx refused %d of %d", n, len(txs))
+	}
+	return rate, b.block(txs, nil, mixed)
 }

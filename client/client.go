@@ -42,6 +42,15 @@ func New(addresses []string, chainID string) (*Client, error) {
 	return c, nil
 }
 
+// addresses are the nodes', as New was given them.
+func (c *Client) addresses() []string {
+	var list []string
+	for _, node := range c.nodes {
+		list = append(list, node.Remote())
+	}
+	return list
+}
+
 // each asks the nodes in turn until one answers.
 func each[R any](ctx context.Context, c *Client, ask func(context.Context, *rpchttp.HTTP) (R,
 	error)) (R, error) {
@@ -59,8 +68,14 @@ func each[R any](ctx context.Context, c *Client, ask func(context.Context, *rpch
 	return none, errors.Join(append([]error{ErrUnreachable}, failed...)...)
 }
 
-// unanswered tells a node that did not answer from one that said no.
-func unanswered(err error) bool { return !strings.Contains(err.Error(), "RPC error") }
+// unanswered tells a node that did not answer, or does not have the height, from one that said no.
+func unanswered(err error) bool {
+	var refused *Refusal
+	if errors.As(err, &refused) {
+		return errors.Is(err, tx.CodeQueryHeight)
+	}
+	return !errors.Is(err, ErrBadProof) && !strings.Contains(err.Error(), "RPC error")
+}
 
 // Status is a node's own word about itself.
 func (c *Client) Status(ctx context.Context) (*coretypes.ResultStatus, error) {
@@ -85,12 +100,38 @@ func (c *Client) ChainID(ctx context.Context) (string, error) {
 	return c.chainID, nil
 }
 
-// query asks one path. height 0 is the node's newest that can be proven.
+// query asks one path. height 0 is the node's newest that can be proven. The height may come from a node that
+// is ahead of the one that is asked: if no node has it, one that is behind is given a moment to get there.
 func (c *Client) query(ctx context.Context, path string, data []byte, height int64) (
 	*abcitypes.ResponseQuery, error) {
-	r, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultABCIQuery, error) {
-		return n.ABCIQueryWithOptions(ctx, path, data, rpcclient.ABCIQueryOptions{Height: height, Prove: true})
-	})
+	for until := time.Now().Add(behindTime); ; {
+		behind := false
+		r, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*abcitypes.ResponseQuery, error) {
+			r, err := queryNode(ctx, n, path, data, height)
+			if errors.Is(err, tx.CodeQueryHeight) {
+				info, infoErr := n.ABCIInfo(ctx)
+				behind = behind || infoErr == nil && info.Response.LastBlockHeight < height
+			}
+			return r, err
+		})
+		var refused *Refusal
+		if !errors.As(err, &refused) {
+			return r, err
+		}
+		if !behind || time.Now().After(until) {
+			return nil, refused
+		}
+		select {
+		case <-ctx.Done():
+			return nil, refused
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+func queryNode(ctx context.Context, n *rpchttp.HTTP, path string, data []byte, height int64) (
+	*abcitypes.ResponseQuery, error) {
+	r, err := n.ABCIQueryWithOptions(ctx, path, data, rpcclient.ABCIQueryOptions{Height: height, Prove: true})
 	if err != nil {
 		return nil, err
 	}

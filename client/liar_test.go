@@ -175,3 +175,38 @@ func answerLies(path string) []lie {
 		{"no answer", "abci_query", path, set(nil, "response")},
 	}
 }
+
+// dying is a proxy that hangs up when it is asked for a method.
+func dying(t *testing.T, node, method string) (address string) {
+	t.Helper()
+	return passing(t, node, func(asked []byte) bool {
+		return !bytes.Contains(asked, []byte(`"method":"`+method+`"`))
+	})
+}
+
+// sometimes is a proxy that hangs up while it is down.
+func sometimes(t *testing.T, node string, down *atomic.Bool) (address string) {
+	t.Helper()
+	return passing(t, node, func([]byte) bool { return !down.Load() })
+}
+
+// passing is a proxy that hangs up unless a question may pass.
+func passing(t *testing.T, node string, may func(asked []byte) bool) (address string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked, err := io.ReadAll(r.Body)
+		if err != nil || !may(asked) {
+			panic(http.ErrAbortHandler)
+		}
+		answer, err := http.Post(node, "application/json", bytes.NewReader(asked))
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		defer answer.Body.Close()
+		if _, err := io.Copy(w, answer.Body); err != nil {
+			t.Log(err) // whoever asked has gone
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}

@@ -86,7 +86,8 @@ func TestTheLogKnowsWhatTheIndexDoesNot(t *testing.T) {
 	kinds["cancelled by another"] = n.commitTx(n.signed("plain", testchain.Cancel(other)))
 	kinds["cancelled"] = n.commitTx(n.signed("human-a", testchain.Cancel(other)))
 	if kinds["approver-4"].Result.State != tx.ActionState_ACTION_STATE_AUTHORIZED ||
-		kinds["too late"].Code == nil || kinds["cancelled by another"].Code == nil || kinds["cancelled"].Code != nil {
+		kinds["too late"].Code == nil || kinds["cancelled by another"].Code == nil ||
+		kinds["cancelled"].Code != nil {
 		for name, done := range kinds {
 			t.Errorf("%s: %s, %v", name, done.Result.State.Name(), done.Err())
 		}

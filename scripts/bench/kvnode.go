@@ -61,6 +61,7 @@ func runKVNode(home string) error {
 	cfg.P2P.ListenAddress, cfg.P2P.PersistentPeers = ours.GetString("p2p_address"),
 		ours.GetString("persistent_peers")
 	cfg.P2P.PexReactor, cfg.P2P.AllowDuplicateIP, cfg.P2P.AddrBookStrict = false, true, false
+	cfg.P2P.SendRate, cfg.P2P.RecvRate = 50<<20, 50<<20
 	cfg.Mempool.Size, cfg.Mempool.MaxTxsBytes = 20_000, 16<<20
 	cfg.Consensus.TimeoutPropose = ours.GetDuration("timeout_propose")
 	cfg.Consensus.TimeoutPrevote = ours.GetDuration("timeout_prevote")

@@ -154,7 +154,10 @@ func (c *Client) ask(ctx context.Context, path string, height int64, request, an
 	if err != nil {
 		return err
 	}
-	return answer.Unmarshal(r.Value)
+	if err := answer.Unmarshal(r.Value); err != nil {
+		return badProof("the node's answer to %s: %w", path, err)
+	}
+	return nil
 }
 
 // Newest is the height of the newest state of a node. Its header does not exist yet, so it cannot be proven.

@@ -2,7 +2,7 @@
 // whole nodes, each beside the bare signature verification and CometBFT's kvstore in the same run, since
 // machines differ and are shared. It writes JSON lines and prints a table.
 //
-//	bench [-binary build/mprd] [-example examples/model-fleet] [-out FILE] [-million=false] [-nodes=false]
+//	bench [-binary build/mprd] [-example examples/model-fleet] [-out FILE] [-million=false] [-nodes=false] [-render]
 package main
 
 import (
@@ -17,6 +17,8 @@ func main() {
 	binary := flag.String("binary", "build/mprd", "the program")
 	example := flag.String("example", "examples/model-fleet", "genesis, policy and keys")
 	out := flag.String("out", "docs/bench/results.jsonl", "where the JSON lines go")
+	to := flag.String("tables", "docs/bench/tables.md", "where the tables go")
+	from := flag.Bool("render", false, "only make the tables from the JSON lines that are there")
 	commit := flag.String("commit", "", "what is measured, for the first line")
 	application := flag.Bool("application", true, "measure the application by itself")
 	million := flag.Bool("million", true, "also at one million live nonces and records")
@@ -25,6 +27,10 @@ func main() {
 	flag.Parse()
 	if *kvnode != "" {
 		exit(runKVNode(*kvnode))
+		return
+	}
+	if *from {
+		exit(tables(*out, *to))
 		return
 	}
 	r := newReport(*commit)
@@ -37,6 +43,9 @@ func main() {
 	}
 	if err == nil {
 		err = r.write(*out)
+	}
+	if err == nil {
+		err = tables(*out, *to)
 	}
 	r.table()
 	exit(err)

@@ -117,7 +117,7 @@ func (n *net) burst(ctx context.Context, r *report, label string, inFlight int) 
 	r.add(n.name(), label+"all nodes together", perAction(after.nodes-before.nodes, len(txs)), cpuUnit)
 	r.add(n.name(), label+"the load", perAction(after.load-before.load, len(txs)), cpuUnit)
 	memory, err := n.memory()
-	r.add(n.name(), "resident, largest node", memory, "MB")
+	r.add(n.name(), label+"resident, largest node", memory, "MB")
 	return err
 }
 

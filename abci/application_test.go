@@ -256,7 +256,7 @@ func TestACrashAtAnyPointLosesNothing(t *testing.T) {
 	}
 	d = d.reopen()
 	hash := hashOf(txs[0])
-	if found, err := d.lookup.find(hash[:], d.head.Size); err != nil || len(found) != 1 {
+	if found, err := d.lookup.find(hash[:], 0, d.head.Size, 0); err != nil || len(found) != 1 {
 		t.Errorf("the index was not made anew: %v, %v", found, err)
 	}
 }

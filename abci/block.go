@@ -114,9 +114,7 @@ func (a *Application) Commit(context.Context, *abcitypes.RequestCommit) (_ *abci
 		a.log.Info().Uint64("height", outcome.Height).Int("txs", n).Hex("app_hash", root).Msg("block committed")
 	}
 	a.publish(outcome, root)
-	if err := a.lookup.follow(outcome.Head.Size-uint64(len(leaves)), leaves, a.audit); err != nil {
-		a.log.Error().Err(err).Msg("local look-up index: it is completed with the next block or start")
-	}
+	a.lookup.follow(outcome.Head.Size-uint64(len(leaves)), leaves)
 	if err := a.prune(version); err != nil {
 		return nil, err
 	}

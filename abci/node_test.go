@@ -116,7 +116,7 @@ func TestANodeGoesOnAfterARestart(t *testing.T) {
 	}
 	again.reach(t, stopped+2)
 	hash := hashOf(raw)
-	found, err := again.application.lookup.find(hash[:], again.application.audit.Size())
+	found, err := again.application.lookup.find(hash[:], 0, again.application.audit.Size(), 0)
 	if err != nil || len(found) != 1 {
 		t.Errorf("the tx is found at %v, %v", found, err)
 	}

@@ -105,7 +105,7 @@ func (a *Application) load(dir string) error {
 	if a.nonces, err = state.LoadNonces(a.view); err != nil {
 		return err
 	}
-	if a.lookup, err = openLookup(filepath.Join(dir, "lookup.db"), a.audit); err != nil {
+	if a.lookup, err = openLookup(filepath.Join(dir, "lookup.db"), a.audit, a.log); err != nil {
 		return fmt.Errorf("look-up index: %w", err)
 	}
 	a.head, a.appHash = head, a.store.Root()

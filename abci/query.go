@@ -270,7 +270,7 @@ func (q *question) find() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	indexes, err := q.lookup.find(r.Id, head.Size)
+	indexes, err := q.lookup.find(r.Id, r.Start, head.Size, int(min(r.Limit, lookupMax)))
 	if err != nil {
 		return nil, err
 	}

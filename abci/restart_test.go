@@ -219,7 +219,7 @@ func errOr(first, second error) error {
 func (d *driven) finds(raw []byte, index uint64) {
 	d.t.Helper()
 	hash := hashOf(raw)
-	found, err := d.lookup.find(hash[:], d.head.Size)
+	found, err := d.lookup.find(hash[:], 0, d.head.Size, 0)
 	if err != nil || len(found) != 1 || found[0] != index {
 		d.t.Errorf("found %v, %v; want %d", found, err, index)
 	}
@@ -235,9 +235,18 @@ func TestTheLookUpIndexFillsItsGaps(t *testing.T) {
 	if err := broken.lookup.close(); err != nil {
 		t.Fatal(err)
 	}
+	d.lookup.settle()
 	d.lookup.db = broken.lookup.db // a disk that takes no write
 	d.commit()
+	d.lookup.settle()
+	hash := hashOf(missed)
+	if found, err := d.lookup.find(hash[:], 0, d.head.Size, 0); err == nil {
+		t.Errorf("an index that is behind answers %v", found)
+	}
 	d.lookup.db = working
+	if found, err := d.lookup.find(hash[:], 0, at, 0); err != nil || len(found) > 0 {
+		t.Errorf("of an older height: %v, %v", found, err)
+	}
 	d.block(last)
 	d.finds(missed, at)
 	d.finds(last, at+2)
@@ -269,7 +278,7 @@ func TestTheLookUpIndexOfALongerLogIsDropped(t *testing.T) {
 	d.block(other)
 	d.finds(other, at)
 	hash := hashOf(old)
-	if found, err := d.lookup.find(hash[:], d.head.Size); err != nil || len(found) > 0 {
+	if found, err := d.lookup.find(hash[:], 0, d.head.Size, 0); err != nil || len(found) > 0 {
 		t.Errorf("a record that was cut is found at %v, %v", found, err)
 	}
 }

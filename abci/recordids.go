@@ -1,0 +1,55 @@
+package abci
+
+import (
+	"crypto/sha256"
+
+	"mprd/audit"
+	"mprd/tx"
+)
+
+// idsOf are the tx hash and the action id that a record is found by.
+func idsOf(r *audit.Record) [][]byte {
+	var ids [][]byte
+	add := func(t *audit.Tx, action []byte) {
+		switch {
+		case t == nil:
+		case len(t.TxDigest) == sha256.Size: // of a tx that no leaf holds
+			ids = append(ids, t.TxDigest)
+		default:
+			hash := sha256.Sum256(t.Tx)
+			ids = append(ids, hash[:])
+		}
+		if len(action) == sha256.Size {
+			ids = append(ids, action)
+		}
+	}
+	switch body := r.Body.(type) {
+	case *audit.Record_Tx:
+		// What was refused is found by its hash alone: else anyone could bury an action under refused cancels.
+		var action []byte
+		if body.Tx.GetCode() == 0 {
+			action = concerned(body.Tx)
+		}
+		add(body.Tx, action)
+	case *audit.Record_Decision:
+		add(body.Decision.Tx, body.Decision.ActionId)
+	case *audit.Record_Approval:
+		add(body.Approval.Tx, body.Approval.ActionId)
+	case *audit.Record_Auto:
+		add(nil, body.Auto.ActionId)
+	}
+	return ids
+}
+
+// concerned is the id of the action that a tx without a record of its own kind is about.
+func concerned(t *audit.Tx) []byte {
+	var envelope tx.Tx
+	var body tx.Body
+	if envelope.Unmarshal(t.GetTx()) != nil || body.Unmarshal(envelope.Body) != nil {
+		return nil
+	}
+	if m := body.GetCancelAction(); m != nil {
+		return m.ActionId
+	}
+	return body.GetApproveAction().GetApproval().GetActionId()
+}

@@ -2,7 +2,7 @@
 // whole nodes, each beside the bare signature verification and CometBFT's kvstore in the same run, since
 // machines differ and are shared. It writes JSON lines and prints a table.
 //
-//	bench [-binary build/mprd] [-example examples/model-fleet] [-out FILE] [-million=false] [-nodes=false] [-render]
+//	bench [-application=false] [-million=false] [-nodes=false] [-render] [-out FILE] [-tables FILE]
 package main
 
 import (

@@ -17,7 +17,8 @@ type side struct {
 }
 
 var sides = []side{
-	{"Application", "µs of processor time; in brackets µs by the clock; × is in verifications of the same seconds.",
+	{"Application",
+		"µs of processor time; in brackets µs by the clock; × is in verifications of the same seconds.",
 		[]string{"application at 10 thousand", "application at 1000 thousand"}, true},
 	{"One validator", "", []string{"node, validators: 1", "kvstore, validators: 1"}, false},
 	{"Four validators", "", []string{"node, validators: 4", "kvstore, validators: 4"}, false},

@@ -100,6 +100,27 @@ func (c *Client) ChainID(ctx context.Context) (string, error) {
 	return c.chainID, nil
 }
 
+// statusTime bounds how long CheckChain waits for a node.
+const statusTime = 2 * time.Second
+
+// CheckChain asks every node what chain it is of: ErrOtherChain if one is not of the chain that New was
+// given. A node that does not answer is passed over. It finds mistakes, not liars.
+func (c *Client) CheckChain(ctx context.Context) error {
+	if c.chainID == "" {
+		return nil
+	}
+	for _, node := range c.nodes {
+		call, cancel := context.WithTimeout(ctx, statusTime)
+		status, err := node.Status(call)
+		cancel()
+		if err == nil && status.NodeInfo.Network != c.chainID {
+			return fmt.Errorf("%w: %s is of %q, not of %q", ErrOtherChain, node.Remote(),
+				printable(status.NodeInfo.Network), c.chainID)
+		}
+	}
+	return nil
+}
+
 // query asks one path. height 0 is the node's newest that can be proven. The height may come from a node that
 // is ahead of the one that is asked: if no node has it, one that is behind is given a moment to get there.
 func (c *Client) query(ctx context.Context, path string, data []byte, height int64) (

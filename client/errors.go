@@ -16,6 +16,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrBadProof: what was said is not proven.
 	ErrBadProof = errors.New("not proven")
+	// ErrOtherChain: a node says that it is of another chain.
+	ErrOtherChain = errors.New("a node of another chain")
 	// ErrUnknown: the transaction was sent, and nobody could say what became of it. It may yet be decided.
 	ErrUnknown = errors.New("outcome unknown")
 )

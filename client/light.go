@@ -330,5 +330,6 @@ func TrustGenesis(ctx context.Context, addresses []string, doc *cmttypes.Genesis
 		}
 		return LightTrust{Height: 1, Hash: block.Hash(), Period: genesisTrustPeriod}, nil
 	}
-	return LightTrust{}, all.why(fmt.Errorf("%w: none has header 1", ErrUnreachable))
+	return LightTrust{}, all.why(fmt.Errorf("%w, none has header 1; if it is too old, trust a younger header",
+		ErrUnreachable))
 }

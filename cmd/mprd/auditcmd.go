@@ -23,7 +23,7 @@ func auditCommand() *cobra.Command {
 		Use: "audit", Short: "Read, prove, export and verify the audit log", GroupID: groupAudit,
 	}
 	cmd.AddCommand(auditGetCommand(), auditProveCommand(), auditVerifyCommand(), auditExportCommand(),
-		auditHeadCommand())
+		auditHeadCommand(), auditMonitorCommand())
 	return cmd
 }
 
@@ -117,6 +117,8 @@ action or tx with several records the last one is proven. With --table a row is 
 	cmd.Flags().StringVarP(&file, "file", "f", "audit.mprdproof", "where the proof file goes")
 	cmd.Flags().StringVar(&table, "table", "", "table of the row to prove (see: mprd query tables)")
 	cmd.Flags().StringVar(&key, "key", "", "key of the row: a name, an address, or hex")
+	cmd.Flags().BoolVar(&light.on, "light", false,
+		"check by light client, going on from the headers in --light-dir; needs two --node")
 	return cmd
 }
 

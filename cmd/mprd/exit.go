@@ -52,7 +52,8 @@ func exitCode(err error) int {
 	case errors.Is(err, client.ErrNotFound), errors.Is(err, keystore.ErrNotFound),
 		errors.Is(err, tx.CodeQueryIndex):
 		return exitNotFound
-	case errors.Is(err, client.ErrUnreachable), errors.Is(err, client.ErrUnknown):
+	case errors.Is(err, client.ErrUnreachable), errors.Is(err, client.ErrUnknown),
+		errors.Is(err, client.ErrWitnesses):
 		return exitUnreachable
 	}
 	var refused *client.Refusal

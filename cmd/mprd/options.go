@@ -27,7 +27,7 @@ func addOptions(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.String("home", defaultHome(), "folder of the node's config and data, and of the keys")
 	f.StringSlice("node", []string{"http://127.0.0.1:26657"}, "RPC address of a node; repeat for more")
-	f.String("chain-id", "", "chain id (default: ask the node)")
+	f.String("chain-id", "", "chain id (default: that of the genesis in --home; without one, ask the node)")
 	f.String("keys", "", "folder of the keystore (default HOME/keys)")
 	f.String("passphrase-file", "", "file that holds the keystore's passphrase (default: prompt)")
 	f.StringP("output", "o", "text", "text or json")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -18,6 +19,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts plays testdata/script/*.txtar. They are the documentation's examples: what they show works.
 func TestScripts(t *testing.T) {
+	ports := &portRange{next: 29_000, end: 32_000}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -25,7 +27,7 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			port, err := freePorts()
+			port, err := ports.ten()
 			if err != nil {
 				return err
 			}
@@ -74,9 +76,19 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], found[1])
 }
 
-// freePorts finds ten free ports in a row.
-func freePorts() (int, error) {
-	for base := 29_000; base < 32_000; base += 10 {
+// portRange gives each script ports of its own, for they are played at once.
+type portRange struct {
+	mutex     sync.Mutex
+	next, end int
+}
+
+// ten finds ten free ports in a row.
+func (r *portRange) ten() (int, error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for r.next < r.end {
+		base := r.next
+		r.next += 10
 		free := true
 		for i := range 10 {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+i))

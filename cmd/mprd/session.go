@@ -55,7 +55,7 @@ func newSession(cmd *cobra.Command, flags *txFlags) (*session, error) {
 	if flags != nil && flags.wait != "accepted" && flags.wait != "committed" {
 		return nil, usageError{fmt.Errorf("--wait is %q, want accepted or committed", flags.wait)}
 	}
-	c, err := client.New(o.Nodes, o.ChainID)
+	c, err := dial(cmd.Context(), &o)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func (a *Application) FinalizeBlock(_ context.Context, r *abcitypes.RequestFinal
 	if err != nil {
 		return nil, err
 	}
-	a.finalized, a.finalizedHash = e, hash
+	a.finalized, a.finalizedHash, a.finalizedTxs = e, hash, r.Txs
 	response := &abcitypes.ResponseFinalizeBlock{AppHash: hash, Events: events(e.outcome.Events)}
 	for i := range e.results {
 		result := &e.results[i]
@@ -71,7 +71,6 @@ func (a *Application) FinalizeBlock(_ context.Context, r *abcitypes.RequestFinal
 			Code: result.Code, Codespace: result.Codespace, Log: result.Log, Data: result.Data,
 			GasWanted: int64(result.GasWanted), GasUsed: int64(result.GasUsed), Events: events(result.Events),
 		})
-		a.metrics.executed(result)
 	}
 	return response, nil
 }
@@ -113,6 +112,7 @@ func (a *Application) Commit(context.Context, *abcitypes.RequestCommit) (_ *abci
 	if n := len(a.finalized.results); n > 0 {
 		a.log.Info().Uint64("height", outcome.Height).Int("txs", n).Hex("app_hash", root).Msg("block committed")
 	}
+	a.metrics.executed(a.finalizedTxs, a.finalized.results, a.verifier)
 	a.publish(outcome, root)
 	a.lookup.follow(outcome.Head.Size-uint64(len(leaves)), leaves)
 	if err := a.prune(version); err != nil {
@@ -147,7 +147,7 @@ func (a *Application) publish(outcome *app.Outcome, root []byte) {
 	a.committed = a.machine.At(a.view, a.nonces)
 	a.pending.reset()
 	a.staged, a.leaves, a.appHash = nil, nil, root
-	a.finalized, a.executions = nil, nil
+	a.finalized, a.finalizedTxs, a.executions = nil, nil, nil
 	if outcome.Head.Size > 0 {
 		a.head = outcome.Head
 	}

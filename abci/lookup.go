@@ -18,10 +18,11 @@ import (
 )
 
 // lookup finds records by the hash of their tx or the id of their action. It is local, outside consensus and
-// unproven; what it finds proves itself. It follows the log behind Commit, which does not wait for it: a crash
-// leaves it behind at most, and the next start completes it from the log, or makes it anew if it is damaged.
+// unproven; what it finds proves itself. It follows the log behind Commit, which does not wait for it: a
+// crash leaves it behind at most, and the next start completes it from the log, or makes it anew if it is
+// damaged.
 //
-// Keys: the first lookupIDBytes of an id ‖ index (u64be). Under lookupSizeKey: how many leaves it has taken in.
+// Keys: the first lookupIDBytes of an id ‖ index (u64be). Under lookupSizeKey: how many leaves it has.
 type lookup struct {
 	db  *leveldb.DB
 	log *audit.Store

@@ -41,8 +41,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		return c
 	}
 	m := &metrics{
-		txs:      counter("txs_total", "Transactions of decided blocks, by code (0 = done).", "code"),
-		refusals: counter("mempool_refusals_total", "Transactions that CheckTx refused, by code.", "code"),
+		txs: counter("txs_total",
+			"Transactions of committed blocks: what was asked (none: without effect), which gates refused, why.",
+			"kind", "gate", "code"),
+		refusals: counter("mempool_refusals_total", "Transactions that CheckTx refused.", "gate", "code"),
 		actions:  counter("actions_total", "Changes of an action's state.", "state"),
 		height:   gauge("height", "Height of the committed state."),
 		skew: gauge("chain_clock_skew_seconds",
@@ -66,18 +68,44 @@ func (m *metrics) phase(name string, began time.Time) {
 }
 
 func (m *metrics) refused(space string, number uint32) {
-	m.refusals.WithLabelValues(space + "/" + strconv.Itoa(int(number))).Inc()
+	m.refusals.WithLabelValues(space, codeName(space, number)).Inc()
 }
 
-func (m *metrics) executed(r *app.TxResult) {
-	code := "0"
-	if r.Code != 0 {
-		code = r.Codespace + "/" + strconv.Itoa(int(r.Code))
+// codeName is the stable name of a code; done is 0.
+func codeName(space string, number uint32) string {
+	if number == 0 {
+		return "0"
 	}
-	m.txs.WithLabelValues(code).Inc()
-	var result tx.Result
-	if err := result.Unmarshal(r.Data); err == nil && result.State != tx.ActionState_ACTION_STATE_UNSPECIFIED {
-		m.actions.WithLabelValues(result.State.Name()).Inc()
+	return space + "/" + strconv.Itoa(int(number))
+}
+
+// fate is what a tx came to, as far as it is counted.
+type fate struct {
+	kind  string // "none" if the tx had no effect: what it asked is nobody's word
+	space string
+	code  uint32
+}
+
+// executed counts a committed block's txs. An execution that is not committed, or done again, is not counted.
+func (m *metrics) executed(txs [][]byte, results []app.TxResult, v *verifier) {
+	fates, states := make(map[fate]int), make(map[tx.ActionState]int)
+	for i := range results {
+		r := &results[i]
+		f := fate{"none", r.Codespace, r.Code}
+		if t, err := v.parse(txs[i]); r.Admitted && err == nil {
+			f.kind = t.Kind.String()
+		}
+		fates[f]++
+		var result tx.Result
+		if err := result.Unmarshal(r.Data); err == nil && result.State != tx.ActionState_ACTION_STATE_UNSPECIFIED {
+			states[result.State]++
+		}
+	}
+	for f, n := range fates {
+		m.txs.WithLabelValues(f.kind, f.space, codeName(f.space, f.code)).Add(float64(n))
+	}
+	for s, n := range states {
+		m.actions.WithLabelValues(s.Name()).Add(float64(n))
 	}
 }
 

@@ -5,18 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	dbm "github.com/cometbft/cometbft-db"
+	"github.com/cometbft/cometbft/blocksync"
 	cmtcfg "github.com/cometbft/cometbft/config"
+	"github.com/cometbft/cometbft/consensus"
 	cmtjson "github.com/cometbft/cometbft/libs/json"
+	"github.com/cometbft/cometbft/mempool"
 	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
+	"github.com/cometbft/cometbft/proxy"
 	rpccore "github.com/cometbft/cometbft/rpc/core"
 	rpctypes "github.com/cometbft/cometbft/rpc/jsonrpc/types"
+	cmtstate "github.com/cometbft/cometbft/state"
+	"github.com/cometbft/cometbft/statesync"
 	cmttypes "github.com/cometbft/cometbft/types"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/rs/zerolog"
 	"github.com/syndtr/goleveldb/leveldb"
 
@@ -30,6 +38,7 @@ type Node struct {
 	databases   *databases
 	rpc         *rpccore.Environment
 	genesis     *cmttypes.GenesisDoc
+	registry    *prometheus.Registry
 	log         zerolog.Logger
 }
 
@@ -54,8 +63,9 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", paths.NodeKey, err)
 	}
+	registry := newRegistry()
 	options := Options{KeepVersions: c.KeepVersions, KeepBlocks: keepBlocks, CacheSize: c.CacheNodes}
-	application, err := OpenApplication(paths.App, doc.ChainID, options, registererOf(c), log)
+	application, err := OpenApplication(paths.App, doc.ChainID, options, registry, log)
 	if err != nil {
 		return nil, err
 	}
@@ -68,11 +78,12 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 	databases := &databases{}
 	provider := func() (*cmttypes.GenesisDoc, error) { return doc, nil }
 	comet, err := node.NewNodeWithContext(ctx, cfg, validator, nodeKey, creator{application}, provider,
-		databases.provide, node.DefaultMetricsProvider(cfg.Instrumentation), bridge{log})
+		databases.provide, metricsIn(registry, cfg.Instrumentation), bridge{log})
 	if err != nil {
 		return nil, errors.Join(err, application.Close(), databases.close())
 	}
-	n := &Node{application: application, comet: comet, databases: databases, genesis: doc, log: log}
+	n := &Node{application: application, comet: comet, databases: databases, genesis: doc, registry: registry,
+		log: log}
 	if err := comet.Start(); err != nil {
 		return nil, errors.Join(err, n.Stop())
 	}
@@ -84,14 +95,34 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 	return n, nil
 }
 
-// registererOf is where metrics go: to the process's own registry if they are served, else nowhere, so that a
-// process can run several nodes.
-func registererOf(c Config) prometheus.Registerer {
-	if c.MetricsAddress == "" {
-		return prometheus.NewRegistry()
-	}
-	return prometheus.DefaultRegisterer
+// newRegistry is a node's own, so that a process can run several nodes.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
 }
+
+// registering is held while CometBFT registers its metrics.
+var registering sync.Mutex
+
+// metricsIn lets CometBFT register a node's metrics in the node's registry. It knows the process's default
+// alone, and panics at a second node there: for that call the default is the node's.
+func metricsIn(r *prometheus.Registry, c *cmtcfg.InstrumentationConfig) node.MetricsProvider {
+	provide := node.DefaultMetricsProvider(c)
+	return func(chainID string) (*consensus.Metrics, *p2p.Metrics, *mempool.Metrics, *cmtstate.Metrics,
+		*proxy.Metrics, *blocksync.Metrics, *statesync.Metrics) {
+		registering.Lock()
+		defer registering.Unlock()
+		before := prometheus.DefaultRegisterer
+		prometheus.DefaultRegisterer = r
+		defer func() { prometheus.DefaultRegisterer = before }()
+		return provide(chainID)
+	}
+}
+
+// Metrics are the node's: the application's, CometBFT's, the process's.
+func (n *Node) Metrics() prometheus.Gatherer { return n.registry }
 
 // CheckGenesis refuses what CometBFT accepts and this chain does not, as genesis.ValidateFile does, but
 // without lines.

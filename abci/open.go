@@ -55,6 +55,7 @@ type Application struct {
 	executions    []*execution
 	finalized     *execution
 	finalizedHash []byte
+	finalizedTxs  [][]byte
 
 	checking  sync.RWMutex // guards what follows: read by CheckTx and Query, written by InitChain and Commit
 	committed *app.Committed

@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -57,7 +56,7 @@ func runNode(ctx context.Context, config abci.Config, home string, log zerolog.L
 	}
 	var server *agent.Server
 	if config.MetricsAddress != "" {
-		server, err = agent.Serve(config.MetricsAddress, node, prometheus.DefaultGatherer)
+		server, err = agent.Serve(config.MetricsAddress, node, node.Metrics())
 		if err != nil {
 			return errors.Join(err, node.Stop())
 		}

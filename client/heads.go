@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 
 	"mprd/audit"
 	"mprd/state"
@@ -35,6 +36,14 @@ func (c *Client) Extends(ctx context.Context, earlier, later *Proven) error {
 	if earlier.Height == later.Height && first != second {
 		return badProof("two heads of height %d: %d records and %d", later.Height, first.Size, second.Size)
 	}
+	if err := c.consistent(ctx, first, second); err != nil {
+		return fmt.Errorf("heights %d and %d: %w", earlier.Height, later.Height, err)
+	}
+	return nil
+}
+
+// consistent holds that one head's log is the beginning of another's, by a proof that a node gives.
+func (c *Client) consistent(ctx context.Context, first, second audit.Head) error {
 	var answer state.ConsistencyProof
 	if first.Size < second.Size { // else the heads say it all
 		newest, err := c.Newest(ctx)
@@ -47,7 +56,7 @@ func (c *Client) Extends(ctx context.Context, earlier, later *Proven) error {
 		}
 	}
 	if err := audit.VerifyConsistency(first, second, answer.Path); err != nil {
-		return badProof("heights %d and %d: %w", earlier.Height, later.Height, err)
+		return badProof("%w", err)
 	}
 	return nil
 }

@@ -249,18 +249,26 @@ func verifyPath(path string, trust client.Trust) (*client.Proven, error) {
 func auditExportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export FOLDER",
-		Short: "Copy the whole log into a new folder, with a proof of its head",
+		Short: "Copy the whole log into a folder, with a proof of its head; go on where the last copy ended",
 		Long: `The folder holds the log in tlog-tiles layout and head.mprdproof. Check it offline with mprd audit
-verify: every record is rehashed.`,
-		Args: args(1, 1),
+verify: every record is rehashed. Run again, with the same folder, it verifies what is there and fetches what
+is missing: after an interruption, or to take in what has happened since.`,
+		Example: "  mprd audit export ./audit-log\n  mprd audit verify ./audit-log --genesis genesis.json",
+		Args:    args(1, 1),
 		RunE: withSession(nil, func(s *session, args []string) error {
-			var last uint64
+			var last, all uint64
 			err := s.client.Export(s.ctx(), args[0], func(done, of uint64) {
 				if done*10/max(of, 1) != last*10/max(of, 1) || done == of {
 					say(s.cmd, "%d of %d records", done, of)
 				}
-				last = done
+				last, all = done, of
 			})
+			if err != nil && last < all {
+				say(s.cmd, "%d of %d records are in %s; to go on, run the same command again", last, all, args[0])
+			}
+			if err == nil && all == 0 {
+				say(s.cmd, "%s had all records; its proof is of the newest head now", args[0])
+			}
 			return err
 		}),
 	}

@@ -16,10 +16,13 @@ import (
 // Sizes of one generation of the caches; two generations are kept.
 const (
 	parsedBytesMax = 64 << 20
-	decodedBytes   = 1024    // what a decoded tx takes beside its raw bytes, about
 	verifiedMax    = 100_000 // signatures
 	batchMax       = 512     // claims in one batch verification
 )
+
+// decodedBytes is about what a decoded tx keeps in memory, raw bytes and map entry with it. Measured without
+// those: 992 for a transfer of 262 bytes, 27 200 for a request of 8932 bytes with 63 cosigners.
+func decodedBytes(raw []byte) int { return 4*len(raw) + 512 }
 
 // verifier decodes and believes transactions and remembers both. What it remembers of a signature is its
 // mathematics alone, never whether the key is the right one. Safe for concurrent use.
@@ -65,7 +68,7 @@ func (v *verifier) parse(raw []byte) (t *tx.Transaction, err error) {
 	if err := t.CheckShape(v.chainID); err != nil {
 		return nil, err
 	}
-	v.parsed.put(key, t, len(raw)+decodedBytes)
+	v.parsed.put(key, t, decodedBytes(raw))
 	return t, nil
 }
 

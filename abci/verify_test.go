@@ -44,7 +44,7 @@ func TestAGenerationIsBoundedAndForgets(t *testing.T) {
 func TestTheCachesAreBoundedByBytes(t *testing.T) {
 	d := drive(t)
 	raw := d.pay("plain", "outsider")
-	d.verifier.parsed = newGenerations[tx.Digest, *tx.Transaction](10 * (len(raw) + decodedBytes))
+	d.verifier.parsed = newGenerations[tx.Digest, *tx.Transaction](10 * decodedBytes(raw))
 	for range 100 {
 		if _, err := d.verifier.parse(d.pay("plain", "outsider")); err != nil {
 			t.Fatal(err)

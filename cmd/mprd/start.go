@@ -50,6 +50,12 @@ func runNode(ctx context.Context, config abci.Config, home string, log zerolog.L
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(garbagePercent)
 	}
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		if limit := softLimit(memoryBytes(os.DirFS("/"))); limit > 0 {
+			debug.SetMemoryLimit(limit)
+			log.Info().Int64("bytes", limit).Msg("soft memory limit")
+		}
+	}
 	node, err := abci.Start(ctx, config, home, log)
 	if err != nil {
 		return err

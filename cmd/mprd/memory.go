@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// softLimit is when garbage is collected more often than garbagePercent asks for: three quarters of the memory,
-// in bytes. The rest is for the kernel's cache of the databases. 0 means that nothing is known.
+// softLimit is when garbage is collected more often than garbagePercent asks for: three quarters of the
+// memory, in bytes. The rest is for the kernel's cache of the databases. 0 means that nothing is known.
 func softLimit(memory uint64) int64 {
 	return int64(min(memory/4*3, math.MaxInt64))
 }

@@ -1,0 +1,96 @@
+package client
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	cmtcfg "github.com/cometbft/cometbft/config"
+	cmtlog "github.com/cometbft/cometbft/libs/log"
+	cometnode "github.com/cometbft/cometbft/node"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/privval"
+	"github.com/cometbft/cometbft/proxy"
+	cmttypes "github.com/cometbft/cometbft/types"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"mprd/abci"
+	"mprd/internal/testchain"
+)
+
+// startUnindexed starts a real chain of one validator whose CometBFT has indexer = "null".
+func startUnindexed(t *testing.T) *node {
+	t.Helper()
+	paths := abci.PathsOf(t.TempDir())
+	ok(t, os.MkdirAll(paths.Config, 0o700))
+	ok(t, os.MkdirAll(paths.Data, 0o700))
+	key, err := p2p.LoadOrGenNodeKey(paths.NodeKey)
+	ok(t, err)
+	validator := privval.GenFilePV(paths.ValidatorKey, paths.ValidatorState)
+	validator.Save()
+	doc := genesisOf(t, validator)
+	c := cmtcfg.DefaultConfig()
+	c.SetRoot(paths.Home)
+	c.TxIndex.Indexer = "null"
+	c.P2P.PexReactor = false
+	c.P2P.ListenAddress, c.RPC.ListenAddress = "tcp://"+freePort(t), "tcp://"+freePort(t)
+	c.Consensus.TimeoutCommit = 60 * time.Millisecond
+	options := abci.Options{KeepVersions: 1000, KeepBlocks: 1_000_000}
+	application, err := abci.OpenApplication(paths.App, doc.ChainID, options,
+		prometheus.NewRegistry(), zerolog.Nop())
+	ok(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	running, err := cometnode.NewNodeWithContext(ctx, c, validator, key,
+		proxy.NewLocalClientCreator(application),
+		func() (*cmttypes.GenesisDoc, error) { return doc, nil }, cmtcfg.DefaultDBProvider,
+		cometnode.DefaultMetricsProvider(c.Instrumentation), cmtlog.NewNopLogger())
+	ok(t, err)
+	ok(t, running.Start())
+	t.Cleanup(func() {
+		ok(t, running.Stop())
+		running.Wait()
+		ok(t, application.Close())
+	})
+	address := "http://" + strings.TrimPrefix(c.RPC.ListenAddress, "tcp://")
+	n := &node{Client: newClient(t, address), t: t, ctx: ctx, address: address, genesis: doc, key: validator}
+	n.reach(2)
+	return n
+}
+
+// TestANodeWithoutAnIndexAnswers compares the answers from the audit log with the results of the blocks.
+func TestANodeWithoutAnIndexAnswers(t *testing.T) {
+	n := startUnindexed(t)
+	for name, message := range map[string]testchain.Message{
+		"a transfer": transfer("plain", 7), "authorized": testchain.Request("gw-dev", testchain.Scale(5)),
+		"pending": testchain.Request("gw-prod", testchain.Pause(true)),
+		"refused": testchain.Request("gw-none", testchain.Scale(9)),
+	} {
+		raw := n.signed("human-a", message)
+		done := n.commitTx(raw)
+		if _, err := n.findIndexed(n.ctx, done.Hash); err == nil || !strings.Contains(err.Error(), "disabled") {
+			t.Fatalf("the node has an index: %v", err)
+		}
+		results, err := n.nodes[0].BlockResults(n.ctx, &done.Height)
+		ok(t, err)
+		block, err := n.nodes[0].Block(n.ctx, &done.Height)
+		ok(t, err)
+		want := results.TxsResults[done.Index]
+		got, err := done.Result.Marshal()
+		ok(t, err)
+		var no *Refusal
+		if err := RefusalOf(want.Codespace, want.Code, ""); err != nil {
+			no = err.(*Refusal)
+		}
+		if string(block.Block.Txs[done.Index]) != string(raw) || string(done.Raw) != string(raw) {
+			t.Errorf("%s: height %d, index %d is another tx", name, done.Height, done.Index)
+		}
+		if string(got) != string(want.Data) || (no == nil) != (done.Code == nil) ||
+			no != nil && no.Code != done.Code {
+			t.Errorf("%s: %+v, want %+v", name, done, want)
+		}
+	}
+}

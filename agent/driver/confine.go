@@ -68,7 +68,8 @@ func Confine(arguments, environment []string) error {
 		}
 		list[i].value = value
 	}
-	if err := unix.Access(argv[0], unix.X_OK); err != nil { // said now: once confined, there is hardly room to speak
+	// Said now: once confined, there is hardly room to speak.
+	if err := unix.Access(argv[0], unix.X_OK); err != nil {
 		return fmt.Errorf("%s: %s: %w", ConfineArgument, argv[0], err)
 	}
 	debug.SetGCPercent(-1) // a collection could want memory that is no longer granted

@@ -11,12 +11,17 @@ import (
 // pendingPerAccountMax bounds how many txs of one account wait in the mempool.
 const pendingPerAccountMax = 64
 
+// receiptsPerAttemptMax bounds the free receipts of one attempt that wait, beside the cap of their account: the
+// one that counts, and one more for whoever had to send it again.
+const receiptsPerAttemptMax = 2
+
 // pendingTxs is what the mempool holds of each account: how many txs, what they will cost, and under which
 // nonces. It is emptied in Commit and filled again by the rechecks that follow.
 type pendingTxs struct {
 	mu       sync.Mutex
 	accounts map[tx.Address]*pendingAccount
 	nonces   map[tx.Digest]tx.Digest // nonce -> hash of the tx that holds it
+	receipts map[string]int          // free receipts by attempt
 }
 
 type pendingAccount struct {
@@ -34,6 +39,7 @@ func (p *pendingTxs) reset() {
 	p.mu.Lock()
 	p.accounts = make(map[tx.Address]*pendingAccount)
 	p.nonces = make(map[tx.Digest]tx.Digest)
+	p.receipts = make(map[string]int)
 	p.mu.Unlock()
 }
 
@@ -47,6 +53,9 @@ func (p *pendingTxs) add(hash tx.Digest, a app.Admission) error {
 			return nil
 		}
 		return fmt.Errorf("%w: by tx %x, which waits", tx.CodeReplay, holder)
+	}
+	if a.Attempt != "" {
+		return p.addReceipt(hash, a)
 	}
 	account := p.accounts[a.Signer]
 	if account == nil {
@@ -62,5 +71,15 @@ func (p *pendingTxs) add(hash tx.Digest, a app.Admission) error {
 	p.nonces[a.Nonce] = hash
 	account.txs++
 	account.fees += a.Fee
+	return nil
+}
+
+// addReceipt takes a receipt that pays no fee.
+func (p *pendingTxs) addReceipt(hash tx.Digest, a app.Admission) error {
+	if n := p.receipts[a.Attempt]; n >= receiptsPerAttemptMax {
+		return fmt.Errorf("%w: %d receipts of this attempt", tx.CodeMempoolCap, n)
+	}
+	p.receipts[a.Attempt]++
+	p.nonces[a.Nonce] = hash
 	return nil
 }

@@ -44,10 +44,11 @@ const (
 
 // choose takes txs until no more can fit, or so many in a row did not that the block is as good as full.
 func (a *Application) choose(r *abcitypes.RequestPrepareProposal) (chosen [][]byte) {
-	txs := r.Txs[:min(len(r.Txs), triedMax)]
+	txs := a.receiptsFirst(r.Txs)
+	txs = txs[:min(len(txs), triedMax)]
 	base, done := a.base()
 	defer done()
-	block := a.machine.Begin(base, a.nonces, a.header(r.Height, r.Time))
+	block := a.machine.Begin(base, a.nonces, a.header(nil, r.Height, r.Time))
 	ahead := a.verifier.lookahead(txs)
 	defer ahead.stop()
 	left, own := r.MaxTxBytes, int64(a.committed.BlockBytesMax())
@@ -70,6 +71,20 @@ func (a *Application) choose(r *abcitypes.RequestPrepareProposal) (chosen [][]by
 		}
 	}
 	return chosen
+}
+
+// receiptsFirst puts receipts before all else, each in the mempool's order: a deadline waits for nobody's
+// flood (protocol.md section 7). Whether they are free is for admission to say.
+func (a *Application) receiptsFirst(txs [][]byte) [][]byte {
+	var receipts, others [][]byte
+	for _, raw := range txs {
+		if t, err := a.verifier.parse(raw); err == nil && t.Kind == tx.KindSubmitReceipt {
+			receipts = append(receipts, raw)
+		} else {
+			others = append(others, raw)
+		}
+	}
+	return append(receipts, others...)
 }
 
 // protoBytes is what a tx takes in CometBFT's block: its bytes, a tag and a length.
@@ -142,7 +157,7 @@ func (a *Application) execute(hash []byte, height int64, at time.Time, txs [][]b
 	}
 	base, done := a.base()
 	defer done()
-	block := a.machine.Begin(base, a.nonces, a.header(height, at))
+	block := a.machine.Begin(base, a.nonces, a.header(hash, height, at))
 	ahead := a.verifier.lookahead(txs)
 	defer ahead.stop()
 	e := &execution{hash: bytes.Clone(hash)}
@@ -171,8 +186,9 @@ func (a *Application) base() (state.Reader, func()) {
 	return view, view.Close
 }
 
-func (a *Application) header(height int64, at time.Time) app.Header {
-	return app.Header{Height: uint64(height), TimeMs: milliseconds(at), AppHash: a.appHash}
+// header is what the machine is told of a block; hash is absent while the block is being built.
+func (a *Application) header(hash []byte, height int64, at time.Time) app.Header {
+	return app.Header{Height: uint64(height), TimeMs: milliseconds(at), Hash: hash, AppHash: a.appHash}
 }
 
 // milliseconds of a block's time; CometBFT's genesis check keeps it after 1970.

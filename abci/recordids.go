@@ -35,6 +35,20 @@ func idsOf(r *audit.Record) [][]byte {
 		add(body.Decision.Tx, body.Decision.ActionId)
 	case *audit.Record_Approval:
 		add(body.Approval.Tx, body.Approval.ActionId)
+	case *audit.Record_Intent:
+		add(nil, body.Intent.ActionId)
+	case *audit.Record_Assignment:
+		add(nil, body.Assignment.ActionId)
+	case *audit.Record_Receipt:
+		var action []byte
+		if body.Receipt.Tx.GetCode() == 0 { // as above: refused receipts bury nothing
+			action = body.Receipt.ActionId
+		}
+		add(body.Receipt.Tx, action)
+	case *audit.Record_Outcome:
+		add(nil, body.Outcome.ActionId)
+	case *audit.Record_Attested:
+		add(nil, body.Attested.ActionId)
 	case *audit.Record_Auto:
 		add(nil, body.Auto.ActionId)
 	}
@@ -50,6 +64,9 @@ func concerned(t *audit.Tx) []byte {
 	}
 	if m := body.GetCancelAction(); m != nil {
 		return m.ActionId
+	}
+	if m := body.GetAttest(); m != nil {
+		return m.Attestation.GetActionId()
 	}
 	return body.GetApproveAction().GetApproval().GetActionId()
 }

@@ -79,7 +79,8 @@ func RegisterOperator(c *state.Context, m *tx.RegisterOperator) error {
 	if state.Operators.Has(c.Overlay, signer) {
 		return fmt.Errorf("%w: %s", tx.CodeRegistered, signer)
 	}
-	if account := state.Accounts.Load(c.Overlay, signer); len(m.ExecutorGroups) > 0 && account.Entity == "" {
+	account := state.Accounts.Load(c.Overlay, signer)
+	if len(m.ExecutorGroups) > 0 && account.Entity == "" {
 		return fmt.Errorf("%w: %s", tx.CodeNoEntity, signer)
 	}
 	count := state.OperatorCountTable.Load(c.Overlay, state.One{})
@@ -92,6 +93,7 @@ func RegisterOperator(c *state.Context, m *tx.RegisterOperator) error {
 	state.Operators.Set(c.Overlay, signer, &state.Operator{
 		ExecutorGroups: m.ExecutorGroups, Reputation: reputationStart, RegisteredAtMs: c.ChainTimeMs,
 	})
+	state.Join(c.Overlay, signer, account.Entity, m.ExecutorGroups)
 	c.Emit(state.EventRegistered, state.Attribute{Key: "account", Value: c.NameOf(signer)})
 	return nil
 }

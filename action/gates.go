@@ -43,6 +43,7 @@ type attempt struct {
 	oversized bool   // the two do not fit into a leaf
 	verdict   *policy.Verdict
 	required  uint32
+	fee       uint64 // held for the execution
 }
 
 // pass runs the gates and returns the first refusal.
@@ -84,6 +85,9 @@ func withinResources(a *attempt) error {
 	}
 	if a.again {
 		return nil
+	}
+	if err := a.affordsExecution(); err != nil {
+		return err
 	}
 	if used := a.usage().Resources; used+r.ResourcesRequired > p.WindowResourcesMax {
 		return fmt.Errorf("%w: %d used, %d asked, quota %d",
@@ -160,20 +164,27 @@ func approved(a *attempt) error {
 	return nil
 }
 
-// feasible: the target is as the requester saw it, and somebody can execute.
+// feasible: the target is as the requester saw it, and somebody can execute now: "allowed" implies that.
 func feasible(a *attempt) error {
 	expected, now := a.request.ExpectedGeneration, a.target.Spec.Generation
 	if expected != 0 && expected != now {
 		return fmt.Errorf("%w: expected %d, is %d", tx.CodeGeneration, expected, now)
 	}
-	if a.target.ExecutorGroup != state.GroupNone {
-		return fmt.Errorf("%w: %q", tx.CodeNoCapacity, a.target.ExecutorGroup)
+	if !a.executed() {
+		return nil
 	}
-	return nil
+	if err := a.occupies(); err != nil {
+		return err
+	}
+	return a.hasCapacity()
 }
 
-// refusesApproval tells a refusal that leaves the action pending from one that ends it REJECTED.
-func refusesApproval(err error) bool { return errors.Is(err, tx.CodeNoCapacity) }
+// refusesApproval tells a refusal that leaves the action pending from one that ends it REJECTED: what is true
+// for the moment only.
+func refusesApproval(err error) bool {
+	return errors.Is(err, tx.CodeNoCapacity) || errors.Is(err, tx.CodeTargetBusy) ||
+		errors.Is(err, tx.CodeInFlightLimit)
+}
 
 // usage is the requester's, its window moved on to the present one.
 func (a *attempt) usage() *state.Usage {

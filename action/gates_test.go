@@ -25,11 +25,13 @@ func TestTheOrderOfTheGatesIsWritten(t *testing.T) {
 	}
 }
 
-// TestOnlyALackOfExecutorsLeavesTheActionWaiting: every other refusal at the completing approval ends it.
-func TestOnlyALackOfExecutorsLeavesTheActionWaiting(t *testing.T) {
+// TestOnlyWhatPassesLeavesTheActionWaiting: every other refusal at the completing approval ends it.
+func TestOnlyWhatPassesLeavesTheActionWaiting(t *testing.T) {
+	passing := []*tx.Code{tx.CodeNoCapacity, tx.CodeTargetBusy, tx.CodeInFlightLimit}
+
 	for _, code := range tx.Codes() {
 		refusal := fmt.Errorf("%w: somewhere", code)
-		if got, want := refusesApproval(refusal), code == tx.CodeNoCapacity; got != want {
+		if got, want := refusesApproval(refusal), slices.Contains(passing, code); got != want {
 			t.Errorf("%s: leaves it waiting %t", code, got)
 		}
 	}

@@ -34,10 +34,11 @@ func Approve(c *state.Context, m *tx.ApproveAction) error {
 		pending.Votes, pending.Required = a.votes, a.required
 		state.Pendings.Set(c.Overlay, a.id, pending)
 	case tx.ActionState_ACTION_STATE_AUTHORIZED:
-		a.authorize()
 		a.settle(pending)
+		a.authorize()
 	default:
 		a.settle(pending)
+		a.returnFee()
 	}
 	a.recordApproval(vote, pending, next, refusal)
 	a.emit(next)
@@ -64,7 +65,7 @@ func resume(c *state.Context, id tx.Digest) (*attempt, *state.Pending, error) {
 	}
 	a := &attempt{
 		Context: c, id: id, requester: tx.AddressFrom(pending.Requester), request: pending.Request,
-		votes: slices.Clip(pending.Votes), required: pending.Required, again: true,
+		votes: slices.Clip(pending.Votes), required: pending.Required, again: true, fee: pending.ExecutionFee,
 	}
 	a.account = state.Accounts.Load(c.Overlay, a.requester)
 	return a, pending, nil
@@ -137,14 +138,14 @@ func Cancel(c *state.Context, m *tx.CancelAction) error {
 	}
 
 	a.settle(pending)
+	a.returnFee()
 	a.setResult(tx.ActionState_ACTION_STATE_CANCELLED)
 	a.emit(tx.ActionState_ACTION_STATE_CANCELLED)
 	return nil
 }
 
-// Expire is the block's step "waiting actions": it ends at most limit actions whose wait is over by C, and
-// returns what is to be recorded of each.
-func Expire(c *state.Context, limit int) []*audit.Auto {
+// Expire is the block's step "waiting actions": it ends at most limit actions whose wait is over by C.
+func Expire(c *state.Context, limit int) {
 	var due []state.Due
 	state.PendingDue.Range(c.Overlay, nil, limit, func(key []byte, _ *state.Index) bool {
 		d := state.DueOf(key)
@@ -154,18 +155,17 @@ func Expire(c *state.Context, limit int) []*audit.Auto {
 		due = append(due, d)
 		return true
 	})
-	records := make([]*audit.Auto, 0, len(due))
 	for _, d := range due {
 		a, pending, err := resume(c, d.ID)
 		if err != nil {
 			panic(state.Fault{Err: fmt.Errorf("deadline index: %w", err)}) // index and table are written together
 		}
 		a.settle(pending)
+		a.returnFee()
 		a.emit(tx.ActionState_ACTION_STATE_EXPIRED)
-		records = append(records, &audit.Auto{
+		c.Leave(&audit.Record{Body: &audit.Record_Auto{Auto: &audit.Auto{
 			Step: "waiting actions", ActionId: d.ID[:], State: uint32(tx.ActionState_ACTION_STATE_EXPIRED),
 			DecisionIndex: pending.DecisionIndex,
-		})
+		}}})
 	}
-	return records
 }

@@ -19,6 +19,7 @@ func Request(c *state.Context, m *tx.RequestAction) error {
 		return refusal
 	}
 
+	a.holdFee()
 	usage := a.usage()
 	usage.Resources += m.ResourcesRequired
 	verdict := tx.ActionState_ACTION_STATE_AUTHORIZED
@@ -41,7 +42,7 @@ func (a *attempt) suspend() {
 	pending := &state.Pending{
 		Requester: a.requester[:], Entity: a.account.Entity, Request: a.request,
 		CreatedAtMs: a.ChainTimeMs, ExpiresAtMs: a.ChainTimeMs + a.request.WaitMs,
-		Required: a.required, Votes: a.votes, DecisionIndex: a.RecordIndex,
+		Required: a.required, Votes: a.votes, DecisionIndex: a.RecordIndex, ExecutionFee: a.fee,
 	}
 	state.Pendings.Set(a.Overlay, a.id, pending)
 	state.PendingDue.Set(a.Overlay, state.Due{AtMs: pending.ExpiresAtMs, ID: a.id}, &state.Index{Present: true})
@@ -50,9 +51,15 @@ func (a *attempt) suspend() {
 	state.PendingCountTable.Set(a.Overlay, state.One{}, count)
 }
 
-// authorize: with executor group "none" the decision is the deed.
+// authorize: with executor group "none" the decision is the deed; else executors are to carry it out.
 func (a *attempt) authorize() {
-	applySpec(a.target, a.request, a.id)
+	target := *a.target
+	applySpec(&target, a.request, a.id)
+	if a.executed() {
+		a.promise(&target.Spec)
+		return
+	}
+	a.target = &target
 	state.Targets.Set(a.Overlay, a.request.Target, a.target)
 }
 

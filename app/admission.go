@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"mprd/action"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -54,8 +55,14 @@ func currentKeys(c *state.Context) error {
 			return err
 		}
 	}
-	if m := body.GetApproveAction(); m != nil {
-		return holdsKey(c, tx.AddressFrom(m.Approval.Approver), m.Approval.Signature.PublicKey)
+	switch m := body.Message.(type) {
+	case *tx.Body_ApproveAction:
+		a := m.ApproveAction.Approval
+		return holdsKey(c, tx.AddressFrom(a.Approver), a.Signature.PublicKey)
+	case *tx.Body_SubmitReceipt:
+		return holdsKey(c, signer, m.SubmitReceipt.Receipt.Signature.PublicKey)
+	case *tx.Body_Attest:
+		return holdsKey(c, signer, m.Attest.Attestation.Signature.PublicKey)
 	}
 	return nil
 }
@@ -115,6 +122,7 @@ func fresh(c *state.Context) error {
 
 // affordable: the fee is within max_fee and within the balance.
 func affordable(c *state.Context) error {
+	c.Free = action.FreeReceipt(c)
 	fee := fee(c)
 	if fee > c.Tx.Body.MaxFee {
 		return fmt.Errorf("%w: %d, fee %d", tx.CodeFeeLow, c.Tx.Body.MaxFee, fee)
@@ -125,7 +133,13 @@ func affordable(c *state.Context) error {
 	return nil
 }
 
-func fee(c *state.Context) uint64 { return c.Tx.Fee(c.Params.BaseFee, c.Params.GasPerUnit) }
+// fee is the tx's price; nothing for an executor's first receipt of an open attempt.
+func fee(c *state.Context) uint64 {
+	if c.Free {
+		return 0
+	}
+	return c.Tx.Fee(c.Params.BaseFee, c.Params.GasPerUnit)
+}
 
 // charge is what admission does to the state: nonce consumed, fee taken, and a first key bound.
 func charge(c *state.Context) {

@@ -13,6 +13,7 @@ import (
 type Header struct {
 	Height  uint64
 	TimeMs  uint64 // T
+	Hash    []byte // of the block; absent while it is being built and its txs alone are executed
 	AppHash []byte // committed before this block; at the first one, what InitChain returned
 }
 
@@ -99,6 +100,8 @@ func (b *Block) execute(t *tx.Transaction, index uint32) (result TxResult) {
 	err := ruleOf(t.Kind).apply(&c)
 	if err == nil {
 		inner.Keep()
+	} else {
+		c.Left = nil
 	}
 	result = refused(err)
 	result.Admitted, result.Fee = true, fee(&c)
@@ -111,13 +114,14 @@ func (b *Block) execute(t *tx.Transaction, index uint32) (result TxResult) {
 	}
 	outer.Keep()
 	b.append(result.Record)
+	b.leave(c.Left)
 	return result
 }
 
 func (b *Block) contextFor(t *tx.Transaction, o *state.Overlay) state.Context {
 	c := b.context
 	c.For(t)
-	c.Overlay, c.RecordIndex = o, b.frontier.Size()
+	c.Overlay, c.RecordIndex, c.LeftFirst = o, b.frontier.Size(), b.frontier.Size()+1
 	c.Record, c.Result = b.newRecord(), tx.Result{}
 	return c
 }
@@ -132,6 +136,8 @@ func (b *Block) record(c *state.Context, index uint32, r *TxResult) []byte {
 		body.Decision.Tx = entry
 	case *audit.Record_Approval:
 		body.Approval.Tx = entry
+	case *audit.Record_Receipt:
+		body.Receipt.Tx = entry
 	default:
 		c.Record.Body = &audit.Record_Tx{Tx: entry}
 	}
@@ -172,11 +178,19 @@ func (b *Block) Finish() *Outcome {
 
 func (b *Block) runSteps(steps []step) {
 	for _, s := range steps {
-		for _, auto := range s.run(&b.context) {
-			r := b.newRecord()
-			r.Body = &audit.Record_Auto{Auto: auto}
-			b.append(encode(r))
-		}
+		b.context.LeftFirst, b.context.Left = b.frontier.Size(), nil
+		s.run(&b.context)
+		b.leave(b.context.Left)
+	}
+	b.context.Left = nil
+}
+
+// leave appends records whose bodies alone are set.
+func (b *Block) leave(left []*audit.Record) {
+	for _, body := range left {
+		r := b.newRecord()
+		r.Body = body.Body
+		b.append(encode(r))
 	}
 }
 

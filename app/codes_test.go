@@ -13,7 +13,7 @@ import (
 )
 
 // expect holds that a result has the code, or none if code is nil.
-func expect(t *testing.T, r app.TxResult, code *tx.Code) {
+func expect(t testing.TB, r app.TxResult, code *tx.Code) {
 	t.Helper()
 	got := tx.CodeOf(r.Codespace, r.Code)
 	if r.Code == 0 {
@@ -133,7 +133,7 @@ func TestASuspendedOperatorRequestsNothing(t *testing.T) {
 }
 
 func TestOperatorsAreCapped(t *testing.T) {
-	c := testchain.New(t, params(func(p map[string]any) { p["operators_max"] = 5 }))
+	c := testchain.New(t, params(func(p map[string]any) { p["operators_max"] = 11 }))
 	results := c.Block(c.Tx("plain", testchain.Register()), c.Tx("outsider", testchain.Register()))
 	expect(t, results[0], nil)
 	expect(t, results[1], tx.CodeOperatorMax)

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"fmt"
+
 	"mprd/state"
 	"mprd/tx"
 )
@@ -33,6 +35,7 @@ type Admission struct {
 	Nonce   tx.Digest // state.NonceDigest
 	Fee     uint64
 	Balance uint64 // before the fee
+	Attempt string // of a receipt that pays no fee: which attempt it is of
 }
 
 // Check is admission alone. t has passed the stateless check.
@@ -45,9 +48,14 @@ func (c *Committed) Check(t *tx.Transaction) (Admission, error) {
 	if err := admit(&context); err != nil {
 		return Admission{}, err
 	}
-	return Admission{
+	admission := Admission{
 		Signer: t.Signer(), Nonce: context.Nonce, Fee: fee(&context), Balance: context.Signer.Balance,
-	}, nil
+	}
+	if context.Free {
+		receipt := t.Body.GetSubmitReceipt().Receipt
+		admission.Attempt = fmt.Sprintf("%x/%d", receipt.ActionId, receipt.Attempt)
+	}
+	return admission, nil
 }
 
 // Simulate delivers raw on a throw-away overlay. Signatures are taken for granted, so that a client can ask

@@ -97,7 +97,10 @@ func newModel() *model {
 		{"approver-3", "human", "cirrus", true, false}, {"approver-4", "human", "delta", true, false},
 		{"approver-5", "human", "ember", true, false}, {"approver-2b", "human", "borealis", true, false},
 		{"outsider", "human", "foxtrot", false, false}, {"plain", "agent", "", false, false},
-		{"pauper", "agent", "", false, false},
+		{"pauper", "agent", "", false, false}, {"exec-1", "service", "golf", false, true},
+		{"exec-2", "service", "hotel", false, true}, {"exec-3", "service", "india", false, true},
+		{"exec-4", "service", "juliet", false, true}, {"exec-4b", "service", "juliet", false, true},
+		{"exec-a", "service", "acme", false, true},
 	} {
 		m.accounts[a.name] = &modelAccount{testchain.Balance, a.name, a.class, a.entity, a.approver, a.operator}
 		m.keys[a.name] = true

@@ -41,10 +41,11 @@ func TestTheOrderOfABlockIsWritten(t *testing.T) {
 		}
 		return names
 	}
-	if got, want := steps(stepsBefore), []string{"clock"}; !slices.Equal(got, want) {
+	if got, want := steps(stepsBefore), []string{"clock", "epoch seed"}; !slices.Equal(got, want) {
 		t.Errorf("before the txs %v, want %v", got, want)
 	}
-	if got, want := steps(stepsAfter), []string{"waiting actions", "prune nonces"}; !slices.Equal(got, want) {
+	want := []string{"assignment", "watchdog", "misses", "waiting actions", "prune nonces"}
+	if got := steps(stepsAfter); !slices.Equal(got, want) {
 		t.Errorf("after the txs %v, want %v", got, want)
 	}
 }

@@ -20,6 +20,8 @@ var rules = []rule{
 	on(tx.KindRequestAction, (*tx.Body).GetRequestAction, action.Request),
 	on(tx.KindApproveAction, (*tx.Body).GetApproveAction, action.Approve),
 	on(tx.KindCancelAction, (*tx.Body).GetCancelAction, action.Cancel),
+	on(tx.KindSubmitReceipt, (*tx.Body).GetSubmitReceipt, action.SubmitReceipt),
+	on(tx.KindAttest, (*tx.Body).GetAttest, action.Attest),
 	on(tx.KindTransfer, (*tx.Body).GetTransfer, account.Transfer),
 	on(tx.KindRotateKey, (*tx.Body).GetRotateKey, account.RotateKey),
 	on(tx.KindRegisterOperator, (*tx.Body).GetRegisterOperator, account.RegisterOperator),

@@ -2,31 +2,35 @@ package app
 
 import (
 	"mprd/action"
-	"mprd/audit"
 	"mprd/state"
 )
 
 // step is what the chain does by itself in each block. Its records are left in its order.
 type step struct {
 	name string
-	run  func(*state.Context) []*audit.Auto
+	run  func(*state.Context)
 }
 
 // The steps of a block, in order. Those of later modules have their places: evidence and uptime before the
-// txs; assignment, watchdog, due cases, unbonding, epoch and the validator planner after them, before
-// "waiting actions"; governance before "prune nonces".
+// txs; due cases, unbonding, epoch and the validator planner after "misses"; governance before
+// "prune nonces".
+// Txs come before the watchdog: who answers in the block in which time is over has answered.
 var (
 	stepsBefore = []step{
 		{"clock", advanceClock},
+		{"epoch seed", action.AdvanceEpoch},
 	}
 	stepsAfter = []step{
+		{"assignment", action.Assign},
+		{"watchdog", action.Watch},
+		{"misses", action.JudgeMisses},
 		{"waiting actions", expireWaiting},
 		{"prune nonces", pruneNonces},
 	}
 )
 
 // advanceClock moves T and C on: C += min(T_H − T_{H−1}, GAP) (protocol.md section 2).
-func advanceClock(c *state.Context) []*audit.Auto {
+func advanceClock(c *state.Context) {
 	clock := state.ClockTable.Load(c.Overlay, state.One{})
 	var passed uint64
 	if c.TimeMs > clock.TimeMs {
@@ -36,17 +40,15 @@ func advanceClock(c *state.Context) []*audit.Auto {
 	clock.ChainTimeMs += passed
 	state.ClockTable.Set(c.Overlay, state.One{}, clock)
 	c.TimeMs, c.ChainTimeMs = clock.TimeMs, clock.ChainTimeMs
-	return nil
 }
 
-func expireWaiting(c *state.Context) []*audit.Auto {
-	return action.Expire(c, int(c.Params.PrunePerBlockMax))
+func expireWaiting(c *state.Context) {
+	action.Expire(c, int(c.Params.PrunePerBlockMax))
 }
 
 // pruneNonces forgets chunks of which every token expired more than the allowed skew ago.
-func pruneNonces(c *state.Context) []*audit.Auto {
+func pruneNonces(c *state.Context) {
 	if c.TimeMs > c.Params.SkewMsMax {
 		c.PruneNonces(c.TimeMs-c.Params.SkewMsMax, int(c.Params.PrunePerBlockMax))
 	}
-	return nil
 }

@@ -22,6 +22,46 @@ var _ = math.Inf
 // proto package needs to be updated.
 const _ = proto.GoGoProtoPackageIsVersion3 // please upgrade the proto package
 
+type Reason int32
+
+const (
+	Reason_REASON_UNSPECIFIED     Reason = 0
+	Reason_REASON_NO_EXECUTOR     Reason = 1
+	Reason_REASON_SUPERSEDED      Reason = 2
+	Reason_REASON_REQUEST_INVALID Reason = 3
+	Reason_REASON_UNREACHABLE     Reason = 4
+	Reason_REASON_FAILED          Reason = 5
+	Reason_REASON_SILENCE         Reason = 6
+)
+
+var Reason_name = map[int32]string{
+	0: "REASON_UNSPECIFIED",
+	1: "REASON_NO_EXECUTOR",
+	2: "REASON_SUPERSEDED",
+	3: "REASON_REQUEST_INVALID",
+	4: "REASON_UNREACHABLE",
+	5: "REASON_FAILED",
+	6: "REASON_SILENCE",
+}
+
+var Reason_value = map[string]int32{
+	"REASON_UNSPECIFIED":     0,
+	"REASON_NO_EXECUTOR":     1,
+	"REASON_SUPERSEDED":      2,
+	"REASON_REQUEST_INVALID": 3,
+	"REASON_UNREACHABLE":     4,
+	"REASON_FAILED":          5,
+	"REASON_SILENCE":         6,
+}
+
+func (x Reason) String() string {
+	return proto.EnumName(Reason_name, int32(x))
+}
+
+func (Reason) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{0}
+}
+
 type Record struct {
 	PrevSize    uint64 `protobuf:"varint,1,opt,name=prev_size,json=prevSize,proto3" json:"prev_size,omitempty"`
 	PrevRoot    []byte `protobuf:"bytes,2,opt,name=prev_root,json=prevRoot,proto3" json:"prev_root,omitempty"`
@@ -34,8 +74,13 @@ type Record struct {
 	//	*Record_Tx
 	//	*Record_Decision
 	//	*Record_Approval
+	//	*Record_Intent
+	//	*Record_Assignment
+	//	*Record_Receipt
+	//	*Record_Outcome
 	//	*Record_Auto
 	//	*Record_Block
+	//	*Record_Attested
 	Body isRecord_Body `protobuf_oneof:"body"`
 }
 
@@ -90,19 +135,39 @@ type Record_Decision struct {
 type Record_Approval struct {
 	Approval *Approval `protobuf:"bytes,19,opt,name=approval,proto3,oneof" json:"approval,omitempty"`
 }
+type Record_Intent struct {
+	Intent *Intent `protobuf:"bytes,20,opt,name=intent,proto3,oneof" json:"intent,omitempty"`
+}
+type Record_Assignment struct {
+	Assignment *Assignment `protobuf:"bytes,21,opt,name=assignment,proto3,oneof" json:"assignment,omitempty"`
+}
+type Record_Receipt struct {
+	Receipt *Receipt `protobuf:"bytes,22,opt,name=receipt,proto3,oneof" json:"receipt,omitempty"`
+}
+type Record_Outcome struct {
+	Outcome *Outcome `protobuf:"bytes,23,opt,name=outcome,proto3,oneof" json:"outcome,omitempty"`
+}
 type Record_Auto struct {
 	Auto *Auto `protobuf:"bytes,24,opt,name=auto,proto3,oneof" json:"auto,omitempty"`
 }
 type Record_Block struct {
 	Block *Block `protobuf:"bytes,25,opt,name=block,proto3,oneof" json:"block,omitempty"`
 }
+type Record_Attested struct {
+	Attested *Attested `protobuf:"bytes,26,opt,name=attested,proto3,oneof" json:"attested,omitempty"`
+}
 
-func (*Record_Genesis) isRecord_Body()  {}
-func (*Record_Tx) isRecord_Body()       {}
-func (*Record_Decision) isRecord_Body() {}
-func (*Record_Approval) isRecord_Body() {}
-func (*Record_Auto) isRecord_Body()     {}
-func (*Record_Block) isRecord_Body()    {}
+func (*Record_Genesis) isRecord_Body()    {}
+func (*Record_Tx) isRecord_Body()         {}
+func (*Record_Decision) isRecord_Body()   {}
+func (*Record_Approval) isRecord_Body()   {}
+func (*Record_Intent) isRecord_Body()     {}
+func (*Record_Assignment) isRecord_Body() {}
+func (*Record_Receipt) isRecord_Body()    {}
+func (*Record_Outcome) isRecord_Body()    {}
+func (*Record_Auto) isRecord_Body()       {}
+func (*Record_Block) isRecord_Body()      {}
+func (*Record_Attested) isRecord_Body()   {}
 
 func (m *Record) GetBody() isRecord_Body {
 	if m != nil {
@@ -174,6 +239,34 @@ func (m *Record) GetApproval() *Approval {
 	return nil
 }
 
+func (m *Record) GetIntent() *Intent {
+	if x, ok := m.GetBody().(*Record_Intent); ok {
+		return x.Intent
+	}
+	return nil
+}
+
+func (m *Record) GetAssignment() *Assignment {
+	if x, ok := m.GetBody().(*Record_Assignment); ok {
+		return x.Assignment
+	}
+	return nil
+}
+
+func (m *Record) GetReceipt() *Receipt {
+	if x, ok := m.GetBody().(*Record_Receipt); ok {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (m *Record) GetOutcome() *Outcome {
+	if x, ok := m.GetBody().(*Record_Outcome); ok {
+		return x.Outcome
+	}
+	return nil
+}
+
 func (m *Record) GetAuto() *Auto {
 	if x, ok := m.GetBody().(*Record_Auto); ok {
 		return x.Auto
@@ -188,6 +281,13 @@ func (m *Record) GetBlock() *Block {
 	return nil
 }
 
+func (m *Record) GetAttested() *Attested {
+	if x, ok := m.GetBody().(*Record_Attested); ok {
+		return x.Attested
+	}
+	return nil
+}
+
 // XXX_OneofWrappers is for the internal use of the proto package.
 func (*Record) XXX_OneofWrappers() []interface{} {
 	return []interface{}{
@@ -195,8 +295,13 @@ func (*Record) XXX_OneofWrappers() []interface{} {
 		(*Record_Tx)(nil),
 		(*Record_Decision)(nil),
 		(*Record_Approval)(nil),
+		(*Record_Intent)(nil),
+		(*Record_Assignment)(nil),
+		(*Record_Receipt)(nil),
+		(*Record_Outcome)(nil),
 		(*Record_Auto)(nil),
 		(*Record_Block)(nil),
+		(*Record_Attested)(nil),
 	}
 }
 
@@ -664,19 +769,624 @@ func (m *Approval) GetGeneration() uint64 {
 	return 0
 }
 
+// Intent is the promise to execute what was authorised. Exactly one Outcome cites it.
+type Intent struct {
+	ActionId      []byte `protobuf:"bytes,1,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	DecisionIndex uint64 `protobuf:"varint,2,opt,name=decision_index,json=decisionIndex,proto3" json:"decision_index,omitempty"`
+	Requester     []byte `protobuf:"bytes,3,opt,name=requester,proto3" json:"requester,omitempty"`
+	Request       []byte `protobuf:"bytes,4,opt,name=request,proto3" json:"request,omitempty"`
+	Spec          []byte `protobuf:"bytes,5,opt,name=spec,proto3" json:"spec,omitempty"`
+	ExecutorGroup string `protobuf:"bytes,6,opt,name=executor_group,json=executorGroup,proto3" json:"executor_group,omitempty"`
+	Failover      bool   `protobuf:"varint,7,opt,name=failover,proto3" json:"failover,omitempty"`
+	ExecutionFee  uint64 `protobuf:"varint,8,opt,name=execution_fee,json=executionFee,proto3" json:"execution_fee,omitempty"`
+}
+
+func (m *Intent) Reset()         { *m = Intent{} }
+func (m *Intent) String() string { return proto.CompactTextString(m) }
+func (*Intent) ProtoMessage()    {}
+func (*Intent) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{6}
+}
+func (m *Intent) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Intent) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Intent.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Intent) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Intent.Merge(m, src)
+}
+func (m *Intent) XXX_Size() int {
+	return m.Size()
+}
+func (m *Intent) XXX_DiscardUnknown() {
+	xxx_messageInfo_Intent.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Intent proto.InternalMessageInfo
+
+func (m *Intent) GetActionId() []byte {
+	if m != nil {
+		return m.ActionId
+	}
+	return nil
+}
+
+func (m *Intent) GetDecisionIndex() uint64 {
+	if m != nil {
+		return m.DecisionIndex
+	}
+	return 0
+}
+
+func (m *Intent) GetRequester() []byte {
+	if m != nil {
+		return m.Requester
+	}
+	return nil
+}
+
+func (m *Intent) GetRequest() []byte {
+	if m != nil {
+		return m.Request
+	}
+	return nil
+}
+
+func (m *Intent) GetSpec() []byte {
+	if m != nil {
+		return m.Spec
+	}
+	return nil
+}
+
+func (m *Intent) GetExecutorGroup() string {
+	if m != nil {
+		return m.ExecutorGroup
+	}
+	return ""
+}
+
+func (m *Intent) GetFailover() bool {
+	if m != nil {
+		return m.Failover
+	}
+	return false
+}
+
+func (m *Intent) GetExecutionFee() uint64 {
+	if m != nil {
+		return m.ExecutionFee
+	}
+	return 0
+}
+
+// Assignment is who is to carry it out, by when, and all that the drawing was made from.
+type Assignment struct {
+	ActionId         []byte       `protobuf:"bytes,1,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	IntentIndex      uint64       `protobuf:"varint,2,opt,name=intent_index,json=intentIndex,proto3" json:"intent_index,omitempty"`
+	FenceCounter     uint64       `protobuf:"varint,3,opt,name=fence_counter,json=fenceCounter,proto3" json:"fence_counter,omitempty"`
+	StartedMs        uint64       `protobuf:"varint,4,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
+	Attempts         []*Attempt   `protobuf:"bytes,5,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	Candidates       []*Candidate `protobuf:"bytes,6,rep,name=candidates,proto3" json:"candidates,omitempty"`
+	CandidatesDigest []byte       `protobuf:"bytes,7,opt,name=candidates_digest,json=candidatesDigest,proto3" json:"candidates_digest,omitempty"`
+	EpochSeed        []byte       `protobuf:"bytes,8,opt,name=epoch_seed,json=epochSeed,proto3" json:"epoch_seed,omitempty"`
+	BlockHash        []byte       `protobuf:"bytes,9,opt,name=block_hash,json=blockHash,proto3" json:"block_hash,omitempty"`
+	Witnesses        [][]byte     `protobuf:"bytes,10,rep,name=witnesses,proto3" json:"witnesses,omitempty"`
+}
+
+func (m *Assignment) Reset()         { *m = Assignment{} }
+func (m *Assignment) String() string { return proto.CompactTextString(m) }
+func (*Assignment) ProtoMessage()    {}
+func (*Assignment) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{7}
+}
+func (m *Assignment) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Assignment) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Assignment.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Assignment) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Assignment.Merge(m, src)
+}
+func (m *Assignment) XXX_Size() int {
+	return m.Size()
+}
+func (m *Assignment) XXX_DiscardUnknown() {
+	xxx_messageInfo_Assignment.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Assignment proto.InternalMessageInfo
+
+func (m *Assignment) GetActionId() []byte {
+	if m != nil {
+		return m.ActionId
+	}
+	return nil
+}
+
+func (m *Assignment) GetIntentIndex() uint64 {
+	if m != nil {
+		return m.IntentIndex
+	}
+	return 0
+}
+
+func (m *Assignment) GetFenceCounter() uint64 {
+	if m != nil {
+		return m.FenceCounter
+	}
+	return 0
+}
+
+func (m *Assignment) GetStartedMs() uint64 {
+	if m != nil {
+		return m.StartedMs
+	}
+	return 0
+}
+
+func (m *Assignment) GetAttempts() []*Attempt {
+	if m != nil {
+		return m.Attempts
+	}
+	return nil
+}
+
+func (m *Assignment) GetCandidates() []*Candidate {
+	if m != nil {
+		return m.Candidates
+	}
+	return nil
+}
+
+func (m *Assignment) GetCandidatesDigest() []byte {
+	if m != nil {
+		return m.CandidatesDigest
+	}
+	return nil
+}
+
+func (m *Assignment) GetEpochSeed() []byte {
+	if m != nil {
+		return m.EpochSeed
+	}
+	return nil
+}
+
+func (m *Assignment) GetBlockHash() []byte {
+	if m != nil {
+		return m.BlockHash
+	}
+	return nil
+}
+
+func (m *Assignment) GetWitnesses() [][]byte {
+	if m != nil {
+		return m.Witnesses
+	}
+	return nil
+}
+
+type Attempt struct {
+	Operator []byte `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	Entity   string `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+	EndsMs   uint64 `protobuf:"varint,3,opt,name=ends_ms,json=endsMs,proto3" json:"ends_ms,omitempty"`
+}
+
+func (m *Attempt) Reset()         { *m = Attempt{} }
+func (m *Attempt) String() string { return proto.CompactTextString(m) }
+func (*Attempt) ProtoMessage()    {}
+func (*Attempt) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{8}
+}
+func (m *Attempt) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Attempt) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Attempt.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Attempt) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Attempt.Merge(m, src)
+}
+func (m *Attempt) XXX_Size() int {
+	return m.Size()
+}
+func (m *Attempt) XXX_DiscardUnknown() {
+	xxx_messageInfo_Attempt.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Attempt proto.InternalMessageInfo
+
+func (m *Attempt) GetOperator() []byte {
+	if m != nil {
+		return m.Operator
+	}
+	return nil
+}
+
+func (m *Attempt) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Attempt) GetEndsMs() uint64 {
+	if m != nil {
+		return m.EndsMs
+	}
+	return 0
+}
+
+type Candidate struct {
+	Operator []byte `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	Weight   uint64 `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	Entity   string `protobuf:"bytes,3,opt,name=entity,proto3" json:"entity,omitempty"`
+}
+
+func (m *Candidate) Reset()         { *m = Candidate{} }
+func (m *Candidate) String() string { return proto.CompactTextString(m) }
+func (*Candidate) ProtoMessage()    {}
+func (*Candidate) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{9}
+}
+func (m *Candidate) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Candidate) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Candidate.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Candidate) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Candidate.Merge(m, src)
+}
+func (m *Candidate) XXX_Size() int {
+	return m.Size()
+}
+func (m *Candidate) XXX_DiscardUnknown() {
+	xxx_messageInfo_Candidate.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Candidate proto.InternalMessageInfo
+
+func (m *Candidate) GetOperator() []byte {
+	if m != nil {
+		return m.Operator
+	}
+	return nil
+}
+
+func (m *Candidate) GetWeight() uint64 {
+	if m != nil {
+		return m.Weight
+	}
+	return 0
+}
+
+func (m *Candidate) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+// Receipt is what an executor said it did, and what that came to.
+type Receipt struct {
+	Tx          *Tx    `protobuf:"bytes,1,opt,name=tx,proto3" json:"tx,omitempty"`
+	ActionId    []byte `protobuf:"bytes,2,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	IntentIndex uint64 `protobuf:"varint,3,opt,name=intent_index,json=intentIndex,proto3" json:"intent_index,omitempty"`
+	Attempt     uint32 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Late        bool   `protobuf:"varint,5,opt,name=late,proto3" json:"late,omitempty"`
+}
+
+func (m *Receipt) Reset()         { *m = Receipt{} }
+func (m *Receipt) String() string { return proto.CompactTextString(m) }
+func (*Receipt) ProtoMessage()    {}
+func (*Receipt) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{10}
+}
+func (m *Receipt) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Receipt) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Receipt.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Receipt) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Receipt.Merge(m, src)
+}
+func (m *Receipt) XXX_Size() int {
+	return m.Size()
+}
+func (m *Receipt) XXX_DiscardUnknown() {
+	xxx_messageInfo_Receipt.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Receipt proto.InternalMessageInfo
+
+func (m *Receipt) GetTx() *Tx {
+	if m != nil {
+		return m.Tx
+	}
+	return nil
+}
+
+func (m *Receipt) GetActionId() []byte {
+	if m != nil {
+		return m.ActionId
+	}
+	return nil
+}
+
+func (m *Receipt) GetIntentIndex() uint64 {
+	if m != nil {
+		return m.IntentIndex
+	}
+	return 0
+}
+
+func (m *Receipt) GetAttempt() uint32 {
+	if m != nil {
+		return m.Attempt
+	}
+	return 0
+}
+
+func (m *Receipt) GetLate() bool {
+	if m != nil {
+		return m.Late
+	}
+	return false
+}
+
+// Outcome ends the promise of an Intent.
+type Outcome struct {
+	ActionId    []byte   `protobuf:"bytes,1,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	IntentIndex uint64   `protobuf:"varint,2,opt,name=intent_index,json=intentIndex,proto3" json:"intent_index,omitempty"`
+	State       uint32   `protobuf:"varint,3,opt,name=state,proto3" json:"state,omitempty"`
+	Reason      Reason   `protobuf:"varint,4,opt,name=reason,proto3,enum=mprd.audit.v1.Reason" json:"reason,omitempty"`
+	Attempt     uint32   `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Executor    []byte   `protobuf:"bytes,6,opt,name=executor,proto3" json:"executor,omitempty"`
+	Late        bool     `protobuf:"varint,7,opt,name=late,proto3" json:"late,omitempty"`
+	ResultHash  []byte   `protobuf:"bytes,8,opt,name=result_hash,json=resultHash,proto3" json:"result_hash,omitempty"`
+	Generation  uint64   `protobuf:"varint,9,opt,name=generation,proto3" json:"generation,omitempty"`
+	Silent      []uint32 `protobuf:"varint,10,rep,packed,name=silent,proto3" json:"silent,omitempty"`
+}
+
+func (m *Outcome) Reset()         { *m = Outcome{} }
+func (m *Outcome) String() string { return proto.CompactTextString(m) }
+func (*Outcome) ProtoMessage()    {}
+func (*Outcome) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{11}
+}
+func (m *Outcome) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Outcome) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Outcome.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Outcome) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Outcome.Merge(m, src)
+}
+func (m *Outcome) XXX_Size() int {
+	return m.Size()
+}
+func (m *Outcome) XXX_DiscardUnknown() {
+	xxx_messageInfo_Outcome.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Outcome proto.InternalMessageInfo
+
+func (m *Outcome) GetActionId() []byte {
+	if m != nil {
+		return m.ActionId
+	}
+	return nil
+}
+
+func (m *Outcome) GetIntentIndex() uint64 {
+	if m != nil {
+		return m.IntentIndex
+	}
+	return 0
+}
+
+func (m *Outcome) GetState() uint32 {
+	if m != nil {
+		return m.State
+	}
+	return 0
+}
+
+func (m *Outcome) GetReason() Reason {
+	if m != nil {
+		return m.Reason
+	}
+	return Reason_REASON_UNSPECIFIED
+}
+
+func (m *Outcome) GetAttempt() uint32 {
+	if m != nil {
+		return m.Attempt
+	}
+	return 0
+}
+
+func (m *Outcome) GetExecutor() []byte {
+	if m != nil {
+		return m.Executor
+	}
+	return nil
+}
+
+func (m *Outcome) GetLate() bool {
+	if m != nil {
+		return m.Late
+	}
+	return false
+}
+
+func (m *Outcome) GetResultHash() []byte {
+	if m != nil {
+		return m.ResultHash
+	}
+	return nil
+}
+
+func (m *Outcome) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *Outcome) GetSilent() []uint32 {
+	if m != nil {
+		return m.Silent
+	}
+	return nil
+}
+
+// Attested says whether enough witnesses saw the result of a high-impact action in time.
+type Attested struct {
+	ActionId    []byte   `protobuf:"bytes,1,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	IntentIndex uint64   `protobuf:"varint,2,opt,name=intent_index,json=intentIndex,proto3" json:"intent_index,omitempty"`
+	Attested    bool     `protobuf:"varint,3,opt,name=attested,proto3" json:"attested,omitempty"`
+	Witnesses   [][]byte `protobuf:"bytes,4,rep,name=witnesses,proto3" json:"witnesses,omitempty"`
+}
+
+func (m *Attested) Reset()         { *m = Attested{} }
+func (m *Attested) String() string { return proto.CompactTextString(m) }
+func (*Attested) ProtoMessage()    {}
+func (*Attested) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{12}
+}
+func (m *Attested) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Attested) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Attested.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Attested) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Attested.Merge(m, src)
+}
+func (m *Attested) XXX_Size() int {
+	return m.Size()
+}
+func (m *Attested) XXX_DiscardUnknown() {
+	xxx_messageInfo_Attested.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Attested proto.InternalMessageInfo
+
+func (m *Attested) GetActionId() []byte {
+	if m != nil {
+		return m.ActionId
+	}
+	return nil
+}
+
+func (m *Attested) GetIntentIndex() uint64 {
+	if m != nil {
+		return m.IntentIndex
+	}
+	return 0
+}
+
+func (m *Attested) GetAttested() bool {
+	if m != nil {
+		return m.Attested
+	}
+	return false
+}
+
+func (m *Attested) GetWitnesses() [][]byte {
+	if m != nil {
+		return m.Witnesses
+	}
+	return nil
+}
+
 // Auto is what the chain did by itself in a step of the block.
 type Auto struct {
 	Step          string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
 	ActionId      []byte `protobuf:"bytes,2,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
 	State         uint32 `protobuf:"varint,3,opt,name=state,proto3" json:"state,omitempty"`
 	DecisionIndex uint64 `protobuf:"varint,4,opt,name=decision_index,json=decisionIndex,proto3" json:"decision_index,omitempty"`
+	IntentIndex   uint64 `protobuf:"varint,5,opt,name=intent_index,json=intentIndex,proto3" json:"intent_index,omitempty"`
+	Operator      []byte `protobuf:"bytes,6,opt,name=operator,proto3" json:"operator,omitempty"`
+	Attempt       uint32 `protobuf:"varint,7,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Fault         bool   `protobuf:"varint,8,opt,name=fault,proto3" json:"fault,omitempty"`
 }
 
 func (m *Auto) Reset()         { *m = Auto{} }
 func (m *Auto) String() string { return proto.CompactTextString(m) }
 func (*Auto) ProtoMessage()    {}
 func (*Auto) Descriptor() ([]byte, []int) {
-	return fileDescriptor_26dfd70a780ff6f9, []int{6}
+	return fileDescriptor_26dfd70a780ff6f9, []int{13}
 }
 func (m *Auto) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -733,6 +1443,34 @@ func (m *Auto) GetDecisionIndex() uint64 {
 	return 0
 }
 
+func (m *Auto) GetIntentIndex() uint64 {
+	if m != nil {
+		return m.IntentIndex
+	}
+	return 0
+}
+
+func (m *Auto) GetOperator() []byte {
+	if m != nil {
+		return m.Operator
+	}
+	return nil
+}
+
+func (m *Auto) GetAttempt() uint32 {
+	if m != nil {
+		return m.Attempt
+	}
+	return 0
+}
+
+func (m *Auto) GetFault() bool {
+	if m != nil {
+		return m.Fault
+	}
+	return false
+}
+
 // Block is always its block's last record.
 type Block struct {
 	Txs           uint32 `protobuf:"varint,1,opt,name=txs,proto3" json:"txs,omitempty"`
@@ -743,7 +1481,7 @@ func (m *Block) Reset()         { *m = Block{} }
 func (m *Block) String() string { return proto.CompactTextString(m) }
 func (*Block) ProtoMessage()    {}
 func (*Block) Descriptor() ([]byte, []int) {
-	return fileDescriptor_26dfd70a780ff6f9, []int{7}
+	return fileDescriptor_26dfd70a780ff6f9, []int{14}
 }
 func (m *Block) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -787,12 +1525,20 @@ func (m *Block) GetAppHashBefore() []byte {
 }
 
 func init() {
+	proto.RegisterEnum("mprd.audit.v1.Reason", Reason_name, Reason_value)
 	proto.RegisterType((*Record)(nil), "mprd.audit.v1.Record")
 	proto.RegisterType((*Genesis)(nil), "mprd.audit.v1.Genesis")
 	proto.RegisterType((*Tx)(nil), "mprd.audit.v1.Tx")
 	proto.RegisterType((*Decision)(nil), "mprd.audit.v1.Decision")
 	proto.RegisterType((*Vote)(nil), "mprd.audit.v1.Vote")
 	proto.RegisterType((*Approval)(nil), "mprd.audit.v1.Approval")
+	proto.RegisterType((*Intent)(nil), "mprd.audit.v1.Intent")
+	proto.RegisterType((*Assignment)(nil), "mprd.audit.v1.Assignment")
+	proto.RegisterType((*Attempt)(nil), "mprd.audit.v1.Attempt")
+	proto.RegisterType((*Candidate)(nil), "mprd.audit.v1.Candidate")
+	proto.RegisterType((*Receipt)(nil), "mprd.audit.v1.Receipt")
+	proto.RegisterType((*Outcome)(nil), "mprd.audit.v1.Outcome")
+	proto.RegisterType((*Attested)(nil), "mprd.audit.v1.Attested")
 	proto.RegisterType((*Auto)(nil), "mprd.audit.v1.Auto")
 	proto.RegisterType((*Block)(nil), "mprd.audit.v1.Block")
 }
@@ -800,61 +1546,101 @@ func init() {
 func init() { proto.RegisterFile("mprd/audit/v1/audit.proto", fileDescriptor_26dfd70a780ff6f9) }
 
 var fileDescriptor_26dfd70a780ff6f9 = []byte{
-	// 851 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xa4, 0x55, 0xcd, 0x6e, 0x1c, 0x45,
-	0x10, 0xde, 0x59, 0xcf, 0xee, 0xcc, 0x94, 0x3d, 0xc6, 0x69, 0x9b, 0xa4, 0x4d, 0xa2, 0xc5, 0x0c,
-	0x04, 0x1c, 0x09, 0x39, 0x8a, 0x11, 0x0f, 0x10, 0x2b, 0x12, 0x6b, 0x24, 0x2e, 0x1d, 0xc3, 0x81,
-	0xcb, 0xa8, 0x3d, 0xd3, 0xd9, 0x6d, 0xe1, 0x9d, 0x6e, 0xa6, 0x7b, 0x57, 0xe3, 0xbc, 0x00, 0x57,
-	0x9e, 0x82, 0xa7, 0xe0, 0x01, 0x38, 0xe6, 0xc8, 0x11, 0xd9, 0x47, 0x9e, 0x01, 0x09, 0x75, 0xf5,
-	0xcc, 0xda, 0xbb, 0x38, 0x20, 0x91, 0x5b, 0xd7, 0x57, 0x55, 0xaa, 0xbf, 0xaf, 0xaa, 0x61, 0x7f,
-	0xa6, 0xeb, 0xf2, 0x29, 0x9f, 0x97, 0xd2, 0x3e, 0x5d, 0x3c, 0xf3, 0x8f, 0x23, 0x5d, 0x2b, 0xab,
-	0x48, 0xea, 0x54, 0x47, 0x1e, 0x59, 0x3c, 0xcb, 0xfe, 0xdc, 0x80, 0x21, 0x13, 0x85, 0xaa, 0x4b,
-	0xf2, 0x10, 0x12, 0x5d, 0x8b, 0x45, 0x6e, 0xe4, 0x6b, 0x41, 0x83, 0x83, 0xe0, 0x30, 0x64, 0xb1,
-	0x03, 0x5e, 0xca, 0xd7, 0x62, 0xa9, 0xac, 0x95, 0xb2, 0xb4, 0x7f, 0x10, 0x1c, 0x6e, 0x79, 0x25,
-	0x53, 0xca, 0x92, 0xfb, 0x30, 0x9c, 0x0a, 0x39, 0x99, 0x5a, 0xba, 0x81, 0x6e, 0xad, 0x44, 0x1e,
-	0x40, 0x64, 0xe5, 0x4c, 0xe4, 0x33, 0x43, 0x43, 0xaf, 0x70, 0xe2, 0x37, 0x86, 0x64, 0x90, 0x16,
-	0x53, 0x2e, 0xab, 0xbc, 0x53, 0x0f, 0x50, 0xbd, 0x89, 0xe0, 0x99, 0xb7, 0x39, 0x86, 0x68, 0x22,
-	0x2a, 0x61, 0xa4, 0xa1, 0x3b, 0x07, 0xc1, 0xe1, 0xe6, 0xf1, 0xfd, 0xa3, 0x95, 0xd4, 0x8f, 0xbe,
-	0xf2, 0xda, 0x71, 0x8f, 0x75, 0x86, 0xe4, 0x63, 0xe8, 0xdb, 0x86, 0xde, 0x43, 0xf3, 0x7b, 0x6b,
-	0xe6, 0x67, 0xcd, 0xb8, 0xc7, 0xfa, 0xb6, 0x21, 0x5f, 0x42, 0x5c, 0x8a, 0x42, 0x1a, 0xa9, 0x2a,
-	0x4a, 0xd0, 0xf4, 0xc1, 0x9a, 0xe9, 0x8b, 0x56, 0x3d, 0xee, 0xb1, 0xa5, 0xa9, 0x73, 0xe3, 0x5a,
-	0xd7, 0x6a, 0xc1, 0x2f, 0xe8, 0xee, 0x9d, 0x6e, 0xcf, 0x5b, 0xb5, 0x73, 0xeb, 0x4c, 0xc9, 0x13,
-	0x08, 0xf9, 0xdc, 0x2a, 0x4a, 0xd1, 0x65, 0x77, 0xdd, 0x65, 0x6e, 0xd5, 0xb8, 0xc7, 0xd0, 0x84,
-	0x7c, 0x0e, 0x83, 0xf3, 0x0b, 0x55, 0xfc, 0x40, 0xf7, 0xd1, 0x76, 0x6f, 0xcd, 0xf6, 0xc4, 0xe9,
-	0xc6, 0x3d, 0xe6, 0x8d, 0x4e, 0x86, 0x10, 0x9e, 0xab, 0xf2, 0xf2, 0xeb, 0x30, 0xde, 0xdb, 0xa1,
-	0x6c, 0x28, 0x2b, 0x2b, 0x2a, 0xcb, 0x80, 0x1b, 0x23, 0x27, 0xd5, 0xcc, 0xbd, 0xa3, 0x5a, 0x14,
-	0x42, 0x6a, 0xcb, 0x22, 0x35, 0xb7, 0x85, 0x9a, 0x89, 0xec, 0xa7, 0x00, 0xa2, 0xb6, 0x6d, 0x64,
-	0x1f, 0x62, 0x3f, 0x03, 0x59, 0xe2, 0xb4, 0x13, 0x16, 0xa1, 0x7c, 0x5a, 0x92, 0x43, 0xd8, 0xe1,
-	0x5a, 0xe7, 0xc6, 0x72, 0x2b, 0xf2, 0x52, 0x4e, 0x84, 0xe9, 0x66, 0xbe, 0xcd, 0xb5, 0x7e, 0xe9,
-	0xe0, 0x17, 0x88, 0x92, 0x0f, 0x61, 0x53, 0xab, 0x0b, 0x59, 0x5c, 0xe6, 0x53, 0x6e, 0xa6, 0x38,
-	0xfe, 0x2d, 0x06, 0x1e, 0x1a, 0x73, 0x33, 0x75, 0xd4, 0x30, 0x73, 0xad, 0x2f, 0x2e, 0x3b, 0x06,
-	0x78, 0x29, 0xfb, 0x25, 0x80, 0xfe, 0x59, 0x43, 0xb6, 0x71, 0x60, 0x01, 0xba, 0xb9, 0xd9, 0x3c,
-	0x84, 0xc4, 0x36, 0xab, 0x21, 0x63, 0xdb, 0xb4, 0xc1, 0xf6, 0x60, 0x20, 0xab, 0x52, 0x34, 0x18,
-	0x26, 0x65, 0x5e, 0x20, 0x8f, 0x20, 0x29, 0x54, 0x29, 0x8c, 0xe6, 0x85, 0xc0, 0x20, 0x09, 0xbb,
-	0x01, 0x08, 0x81, 0xd0, 0x09, 0x48, 0xb0, 0x94, 0xe1, 0xdb, 0x55, 0x3e, 0xe1, 0x26, 0x9f, 0x1b,
-	0x51, 0xd2, 0x21, 0x66, 0x15, 0x4d, 0xb8, 0xf9, 0xd6, 0x88, 0x92, 0xec, 0xc0, 0xc6, 0x2b, 0x21,
-	0x68, 0x84, 0xa8, 0x7b, 0x66, 0xbf, 0xf6, 0x21, 0xee, 0xf8, 0x40, 0x3e, 0x5a, 0xa6, 0x7b, 0x17,
-	0xbf, 0xba, 0x0a, 0x78, 0x61, 0xa5, 0xc2, 0xbe, 0xb6, 0x15, 0x78, 0xe0, 0xb4, 0x74, 0x15, 0x60,
-	0x53, 0xbb, 0x0a, 0x50, 0x20, 0x8f, 0x61, 0xbb, 0x6d, 0x62, 0x2d, 0x7e, 0x9c, 0xbb, 0xca, 0x43,
-	0xf4, 0x4b, 0x3d, 0xca, 0x3c, 0x48, 0x28, 0x44, 0x0b, 0x51, 0x97, 0xb2, 0xb0, 0x58, 0xcd, 0x16,
-	0xeb, 0x44, 0xf2, 0x01, 0xc4, 0xce, 0x53, 0xd6, 0x6d, 0x41, 0x29, 0x5b, 0xca, 0xe4, 0x09, 0x0c,
-	0x16, 0xca, 0x0a, 0x43, 0xa3, 0x83, 0x8d, 0x3b, 0x08, 0xf8, 0x9d, 0xb2, 0x82, 0x79, 0x0b, 0x32,
-	0x02, 0x70, 0x8b, 0x54, 0x73, 0x97, 0x2d, 0x8d, 0xb1, 0x07, 0xb7, 0x10, 0x72, 0x0c, 0xef, 0xaf,
-	0xe6, 0xd9, 0x0d, 0x2a, 0xc1, 0x74, 0x76, 0x57, 0xd2, 0xf5, 0x33, 0xcb, 0xce, 0x20, 0x74, 0x21,
-	0x5c, 0x8a, 0x7e, 0x25, 0x44, 0xdd, 0x8e, 0x7b, 0x29, 0x3b, 0x8e, 0x88, 0xca, 0x4a, 0x7b, 0x89,
-	0xfd, 0x4a, 0x58, 0x2b, 0xdd, 0x2e, 0xd8, 0xf7, 0xab, 0x13, 0xb3, 0xbf, 0xfa, 0x10, 0x77, 0xdb,
-	0xf6, 0xce, 0x43, 0xf9, 0x0c, 0x42, 0x57, 0x3f, 0xc6, 0x78, 0x4b, 0x83, 0xd0, 0xe0, 0x66, 0x7a,
-	0xe1, 0xed, 0xe9, 0x3d, 0x82, 0xa4, 0x5b, 0x76, 0xd3, 0xd2, 0xec, 0x06, 0xf8, 0xd7, 0xd1, 0x3c,
-	0x86, 0xed, 0xee, 0xba, 0xe4, 0x9e, 0xd8, 0x9e, 0x77, 0x69, 0x87, 0x9e, 0x22, 0xc1, 0xff, 0x49,
-	0x8f, 0xf8, 0x3f, 0xe8, 0x91, 0xac, 0xd2, 0x63, 0x65, 0x43, 0xe0, 0x6d, 0x1b, 0xb2, 0x79, 0x6b,
-	0x43, 0x56, 0x99, 0xb0, 0xb5, 0xce, 0x84, 0xcc, 0x42, 0xe8, 0x2e, 0x97, 0xf3, 0x35, 0x56, 0xe8,
-	0xf6, 0x7e, 0xe0, 0xfb, 0x7f, 0x2e, 0xc0, 0x5a, 0x23, 0xc2, 0x3b, 0x1a, 0x91, 0x3d, 0x87, 0x01,
-	0xde, 0x40, 0xb7, 0xa5, 0xb6, 0x31, 0x18, 0x35, 0x65, 0xee, 0x49, 0x3e, 0x85, 0xf7, 0xdc, 0xc5,
-	0x72, 0x47, 0x28, 0x3f, 0x17, 0xaf, 0x54, 0x2d, 0xda, 0xd0, 0x29, 0xd7, 0xda, 0x1d, 0xa2, 0x13,
-	0x04, 0x4f, 0x3e, 0xf9, 0xed, 0x6a, 0x14, 0xbc, 0xb9, 0x1a, 0x05, 0x7f, 0x5c, 0x8d, 0x82, 0x9f,
-	0xaf, 0x47, 0xbd, 0x37, 0xd7, 0xa3, 0xde, 0xef, 0xd7, 0xa3, 0xde, 0xf7, 0x70, 0xf3, 0x65, 0x9e,
-	0x0f, 0xf1, 0xab, 0xfc, 0xe2, 0xef, 0x00, 0x00, 0x00, 0xff, 0xff, 0x86, 0x51, 0x73, 0x93, 0x47,
-	0x07, 0x00, 0x00,
+	// 1503 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xa4, 0x57, 0xcd, 0x6e, 0xdb, 0x46,
+	0x10, 0x16, 0xf5, 0x47, 0x71, 0x2c, 0xb9, 0xf2, 0xc6, 0x3f, 0xb4, 0xe3, 0xb8, 0x8e, 0xd2, 0xb4,
+	0x4e, 0x7f, 0x1c, 0x24, 0x45, 0x81, 0x02, 0x3d, 0xc9, 0xb6, 0x12, 0x09, 0x70, 0xec, 0x74, 0x65,
+	0xa7, 0x45, 0x2f, 0x04, 0x4d, 0xae, 0x6d, 0xa2, 0xb2, 0xc8, 0x72, 0x57, 0x8e, 0x9c, 0x53, 0x0f,
+	0x05, 0x72, 0xed, 0xb9, 0x0f, 0xd0, 0x43, 0x6f, 0xbd, 0xf7, 0x01, 0x7a, 0xe8, 0x21, 0xc7, 0x1e,
+	0x8b, 0xf8, 0x39, 0x0a, 0x14, 0x3b, 0xbb, 0xa4, 0x44, 0x59, 0x49, 0x80, 0xfa, 0xc6, 0xf9, 0x66,
+	0x46, 0xbb, 0x33, 0xf3, 0xcd, 0xec, 0x08, 0x96, 0xcf, 0xa2, 0xd8, 0xbf, 0xef, 0x0e, 0xfc, 0x40,
+	0xdc, 0x3f, 0x7f, 0xa0, 0x3e, 0x36, 0xa3, 0x38, 0x14, 0x21, 0xa9, 0x49, 0xd5, 0xa6, 0x42, 0xce,
+	0x1f, 0x34, 0xfe, 0x2a, 0x41, 0x99, 0x32, 0x2f, 0x8c, 0x7d, 0x72, 0x13, 0xac, 0x28, 0x66, 0xe7,
+	0x0e, 0x0f, 0x5e, 0x30, 0xdb, 0x58, 0x37, 0x36, 0x8a, 0xb4, 0x22, 0x81, 0x6e, 0xf0, 0x82, 0xa5,
+	0xca, 0x38, 0x0c, 0x85, 0x9d, 0x5f, 0x37, 0x36, 0xaa, 0x4a, 0x49, 0xc3, 0x50, 0x90, 0x45, 0x28,
+	0x9f, 0xb2, 0xe0, 0xe4, 0x54, 0xd8, 0x05, 0x74, 0xd3, 0x12, 0x59, 0x02, 0x53, 0x04, 0x67, 0xcc,
+	0x39, 0xe3, 0x76, 0x51, 0x29, 0xa4, 0xf8, 0x84, 0x93, 0x06, 0xd4, 0xbc, 0x53, 0x37, 0xe8, 0x3b,
+	0x89, 0xba, 0x84, 0xea, 0x19, 0x04, 0x0f, 0x94, 0xcd, 0x43, 0x30, 0x4f, 0x58, 0x9f, 0xf1, 0x80,
+	0xdb, 0xf5, 0x75, 0x63, 0x63, 0xe6, 0xe1, 0xe2, 0x66, 0xe6, 0xea, 0x9b, 0x8f, 0x95, 0xb6, 0x9d,
+	0xa3, 0x89, 0x21, 0xb9, 0x03, 0x79, 0x31, 0xb4, 0xe7, 0xd0, 0x7c, 0x6e, 0xc2, 0xfc, 0x60, 0xd8,
+	0xce, 0xd1, 0xbc, 0x18, 0x92, 0x2f, 0xa0, 0xe2, 0x33, 0x2f, 0xe0, 0x41, 0xd8, 0xb7, 0x09, 0x9a,
+	0x2e, 0x4d, 0x98, 0xee, 0x68, 0x75, 0x3b, 0x47, 0x53, 0x53, 0xe9, 0xe6, 0x46, 0x51, 0x1c, 0x9e,
+	0xbb, 0x3d, 0xfb, 0xc6, 0x54, 0xb7, 0xa6, 0x56, 0x4b, 0xb7, 0xc4, 0x94, 0xdc, 0x87, 0x72, 0xd0,
+	0x17, 0xac, 0x2f, 0xec, 0x79, 0x74, 0x5a, 0x98, 0x70, 0xea, 0xa0, 0xb2, 0x9d, 0xa3, 0xda, 0x8c,
+	0x7c, 0x05, 0xe0, 0x72, 0x1e, 0x9c, 0xf4, 0xcf, 0xa4, 0xd3, 0x02, 0x3a, 0x2d, 0x4f, 0x9e, 0x94,
+	0x1a, 0xb4, 0x73, 0x74, 0xcc, 0x5c, 0x26, 0x2d, 0x66, 0x1e, 0x0b, 0x22, 0x61, 0x2f, 0x4e, 0x4d,
+	0x1a, 0x55, 0x5a, 0x99, 0x34, 0x6d, 0x28, 0x7d, 0xc2, 0x81, 0xf0, 0xc2, 0x33, 0x66, 0x2f, 0x4d,
+	0xf5, 0xd9, 0x57, 0x5a, 0xe9, 0xa3, 0x0d, 0xc9, 0x3d, 0x28, 0xba, 0x03, 0x11, 0xda, 0x36, 0x3a,
+	0xdc, 0x98, 0xbc, 0xde, 0x40, 0x84, 0xed, 0x1c, 0x45, 0x13, 0xf2, 0x29, 0x94, 0x8e, 0x7a, 0xa1,
+	0xf7, 0xbd, 0xbd, 0x8c, 0xb6, 0xf3, 0x13, 0xb6, 0x5b, 0x52, 0xd7, 0xce, 0x51, 0x65, 0x84, 0x59,
+	0x16, 0x82, 0x71, 0xc1, 0x7c, 0x7b, 0x65, 0x7a, 0x96, 0xb5, 0x1a, 0xb3, 0xac, 0xbf, 0xb7, 0xca,
+	0x50, 0x3c, 0x0a, 0xfd, 0x8b, 0xc6, 0x4b, 0x03, 0x4c, 0xcd, 0x0b, 0xb2, 0x0c, 0x15, 0x45, 0xb2,
+	0xc0, 0x47, 0x3a, 0x5b, 0xd4, 0x44, 0xb9, 0xe3, 0x93, 0x0d, 0xa8, 0xbb, 0x51, 0xe4, 0x70, 0xe1,
+	0x0a, 0xe6, 0xf8, 0xc1, 0x09, 0xe3, 0x09, 0xa9, 0x67, 0xdd, 0x28, 0xea, 0x4a, 0x78, 0x07, 0x51,
+	0xf2, 0x3e, 0xcc, 0x44, 0x61, 0x2f, 0xf0, 0x2e, 0x9c, 0x53, 0x97, 0x9f, 0x22, 0xbf, 0xab, 0x14,
+	0x14, 0xd4, 0x76, 0xf9, 0xa9, 0xe4, 0x3e, 0x1f, 0x44, 0x51, 0xef, 0x22, 0xa1, 0xb8, 0x92, 0x1a,
+	0xbf, 0x1a, 0x90, 0x3f, 0x18, 0x92, 0x59, 0x64, 0xa4, 0x81, 0x6e, 0x92, 0x7c, 0x37, 0xc1, 0x12,
+	0xc3, 0xec, 0x91, 0x15, 0x31, 0xd4, 0x87, 0xcd, 0x43, 0x29, 0xe8, 0xfb, 0x6c, 0x88, 0xc7, 0xd4,
+	0xa8, 0x12, 0xc8, 0x2a, 0x58, 0x5e, 0xe8, 0x33, 0x1e, 0xb9, 0x1e, 0xc3, 0x43, 0x2c, 0x3a, 0x02,
+	0x08, 0x81, 0xa2, 0x14, 0xb0, 0x83, 0x6a, 0x14, 0xbf, 0x65, 0xe4, 0x27, 0x2e, 0x77, 0x06, 0x9c,
+	0xf9, 0x76, 0x19, 0x6f, 0x65, 0x9e, 0xb8, 0xfc, 0x90, 0x33, 0x9f, 0xd4, 0xa1, 0x70, 0xcc, 0x98,
+	0x6d, 0x22, 0x2a, 0x3f, 0x1b, 0x7f, 0xe4, 0xa1, 0x92, 0x10, 0x9e, 0xdc, 0x4e, 0xaf, 0x3b, 0xad,
+	0x81, 0x92, 0x08, 0x5c, 0x4f, 0x04, 0x21, 0xe6, 0x55, 0x47, 0xa0, 0x80, 0x8e, 0x2f, 0x23, 0xc0,
+	0xa4, 0x26, 0x11, 0xa0, 0x40, 0xee, 0xc2, 0xac, 0x4e, 0x62, 0xcc, 0x7e, 0x18, 0xc8, 0xc8, 0x8b,
+	0xe8, 0x57, 0x53, 0x28, 0x55, 0x20, 0xb1, 0xc1, 0x3c, 0x67, 0xb1, 0x1f, 0x78, 0x02, 0xa3, 0xa9,
+	0xd2, 0x44, 0x24, 0x2b, 0x50, 0x91, 0x9e, 0x41, 0xac, 0x03, 0xaa, 0xd1, 0x54, 0x26, 0xf7, 0xa0,
+	0x74, 0x1e, 0x0a, 0xc6, 0x6d, 0x73, 0xbd, 0x30, 0x85, 0x8b, 0xcf, 0x42, 0xc1, 0xa8, 0xb2, 0x20,
+	0x6b, 0x00, 0x72, 0x52, 0xc4, 0xae, 0xbc, 0xad, 0x5d, 0xc1, 0x1c, 0x8c, 0x21, 0xe4, 0x21, 0x2c,
+	0x64, 0xef, 0x99, 0x14, 0xca, 0xc2, 0xeb, 0xdc, 0xc8, 0x5c, 0x57, 0xd5, 0xac, 0x71, 0x00, 0x45,
+	0x79, 0x84, 0xbc, 0xa2, 0xea, 0x79, 0x16, 0xeb, 0x72, 0xa7, 0xb2, 0xe4, 0x08, 0xeb, 0x8b, 0x40,
+	0x5c, 0x60, 0xbe, 0x2c, 0xaa, 0xa5, 0xf1, 0x80, 0x55, 0xbe, 0x12, 0xb1, 0xf1, 0x6f, 0x1e, 0x2a,
+	0xc9, 0x38, 0xb9, 0x76, 0x51, 0x3e, 0x82, 0xa2, 0x8c, 0x1f, 0xcf, 0x78, 0x43, 0x82, 0xd0, 0x60,
+	0x54, 0xbd, 0xe2, 0x78, 0xf5, 0x56, 0xc1, 0x4a, 0xa6, 0x19, 0xd7, 0x34, 0x1b, 0x01, 0x6f, 0x2d,
+	0xcd, 0x5d, 0x98, 0x4d, 0xc6, 0xa7, 0xa3, 0x88, 0xad, 0x78, 0x57, 0x4b, 0xd0, 0x0e, 0x12, 0xfc,
+	0x2a, 0x3d, 0x2a, 0xef, 0xa0, 0x87, 0x95, 0xa5, 0x47, 0xa6, 0x43, 0xe0, 0x4d, 0x1d, 0x32, 0x33,
+	0xd6, 0x21, 0x59, 0x26, 0x54, 0x27, 0x99, 0xd0, 0xf8, 0x31, 0x0f, 0x65, 0x35, 0x99, 0xb3, 0xa9,
+	0x35, 0x26, 0x52, 0x7b, 0x35, 0xc2, 0xfc, 0xb4, 0x08, 0x57, 0xc1, 0xd2, 0xa1, 0xb1, 0x58, 0xcf,
+	0x90, 0x11, 0x20, 0x03, 0xcb, 0xf6, 0x45, 0x22, 0xca, 0xab, 0xf3, 0x88, 0x79, 0xba, 0x1d, 0xf0,
+	0x5b, 0x1e, 0xc9, 0x86, 0xcc, 0x1b, 0x88, 0x30, 0x76, 0x4e, 0xe2, 0x70, 0x10, 0x61, 0xda, 0x2d,
+	0x5a, 0x4b, 0xd0, 0xc7, 0x12, 0x94, 0x75, 0x39, 0x76, 0x83, 0x1e, 0xf2, 0x51, 0x66, 0xbd, 0x42,
+	0x53, 0x99, 0xdc, 0x01, 0x6d, 0x2c, 0xaf, 0x2d, 0xc7, 0x81, 0x6a, 0x85, 0x6a, 0x0a, 0x3e, 0x62,
+	0xac, 0xf1, 0xb2, 0x00, 0x30, 0x7a, 0x67, 0xde, 0x9e, 0x86, 0xdb, 0x50, 0x55, 0xaf, 0x57, 0x26,
+	0x09, 0x33, 0x0a, 0x53, 0x29, 0xb8, 0x03, 0xb5, 0x63, 0xd6, 0xf7, 0x98, 0xe3, 0x85, 0x83, 0x7e,
+	0x92, 0x86, 0x22, 0xad, 0x22, 0xb8, 0xad, 0x30, 0x72, 0x0b, 0x80, 0x0b, 0x37, 0x16, 0xcc, 0x1f,
+	0xed, 0x0c, 0x96, 0x46, 0x70, 0x25, 0xc0, 0x89, 0x7f, 0x16, 0x09, 0x49, 0xc4, 0xc2, 0x94, 0xa7,
+	0xaa, 0xa9, 0xd4, 0x34, 0xb5, 0x23, 0x5f, 0x02, 0x78, 0x6e, 0xdf, 0x0f, 0x7c, 0x57, 0xce, 0x88,
+	0x32, 0x7a, 0xd9, 0x13, 0x5e, 0xdb, 0x89, 0x01, 0x1d, 0xb3, 0x25, 0x9f, 0xc0, 0xdc, 0x48, 0x4a,
+	0x26, 0x81, 0x89, 0x91, 0xd7, 0x47, 0x0a, 0x3d, 0xba, 0x6f, 0x01, 0xb0, 0x28, 0xf4, 0x4e, 0x1d,
+	0xce, 0x98, 0xaf, 0xf9, 0x6b, 0x21, 0xd2, 0x65, 0xcc, 0x97, 0x6a, 0x7c, 0xdf, 0xd4, 0x2b, 0xa2,
+	0xe8, 0x6b, 0x21, 0x82, 0x8f, 0xc8, 0x2a, 0x58, 0xcf, 0x03, 0xd1, 0x67, 0x9c, 0x33, 0x6e, 0xc3,
+	0x7a, 0x41, 0x6a, 0x53, 0xa0, 0xf1, 0x0c, 0x4c, 0x1d, 0x97, 0xac, 0x6a, 0x18, 0x49, 0x92, 0x86,
+	0xe9, 0x94, 0x49, 0xe4, 0x37, 0x4e, 0x99, 0x25, 0x30, 0x59, 0xdf, 0xe7, 0x32, 0xa3, 0x7a, 0x3d,
+	0x93, 0xe2, 0x13, 0xde, 0xf8, 0x06, 0xac, 0x34, 0xf2, 0x77, 0xfd, 0xf2, 0x73, 0xb5, 0xdf, 0xa9,
+	0xc2, 0x6a, 0x69, 0xec, 0xc4, 0xc2, 0xf8, 0x89, 0x8d, 0x5f, 0x0c, 0x30, 0xf5, 0xa2, 0x71, 0xed,
+	0xe1, 0x35, 0x49, 0xad, 0xc2, 0x55, 0x6a, 0xd9, 0x60, 0xea, 0x72, 0xeb, 0xc1, 0x95, 0x88, 0xb2,
+	0x7f, 0x7a, 0x72, 0x9e, 0x95, 0xb0, 0x01, 0xf0, 0xbb, 0xf1, 0x7b, 0x1e, 0x4c, 0xbd, 0xd1, 0x5c,
+	0x9b, 0xd4, 0xd3, 0x9f, 0xbb, 0xcf, 0xa0, 0x1c, 0x33, 0x97, 0x87, 0x7d, 0xbc, 0xce, 0xec, 0x95,
+	0x95, 0x8f, 0xa2, 0x92, 0x6a, 0xa3, 0xf1, 0xeb, 0x97, 0xb2, 0xd7, 0x5f, 0x81, 0x4a, 0xd2, 0xd4,
+	0xd8, 0xe4, 0x55, 0x9a, 0xca, 0x69, 0x68, 0xe6, 0x28, 0x34, 0xb9, 0xac, 0xc4, 0x8c, 0x0f, 0x7a,
+	0x42, 0xd1, 0x4c, 0xb1, 0x10, 0x14, 0x84, 0x3c, 0xcb, 0x8e, 0x3d, 0xeb, 0xca, 0x03, 0x28, 0x97,
+	0x99, 0xa0, 0x27, 0xf7, 0x4e, 0x49, 0xc2, 0x1a, 0xd5, 0x52, 0xe3, 0x27, 0x03, 0x2a, 0xc9, 0xde,
+	0x75, 0xed, 0xa4, 0xad, 0x8c, 0xad, 0x78, 0x05, 0x35, 0x99, 0x12, 0x39, 0xdb, 0x08, 0xc5, 0xc9,
+	0x46, 0xb8, 0x34, 0xa0, 0x28, 0x77, 0x4b, 0x9c, 0x8b, 0x82, 0x45, 0x7a, 0xad, 0xc3, 0xef, 0xff,
+	0xb9, 0x97, 0x4c, 0x4c, 0xef, 0xe2, 0xb4, 0xe9, 0x3d, 0x19, 0x53, 0x69, 0x6a, 0x4c, 0x69, 0xf7,
+	0x94, 0x27, 0xba, 0x67, 0xac, 0xbe, 0x66, 0xb6, 0xbe, 0xf3, 0x50, 0x3a, 0x76, 0x07, 0x3d, 0xf5,
+	0xde, 0x55, 0xa8, 0x12, 0x1a, 0x4d, 0x28, 0xe1, 0x52, 0x2c, 0x77, 0x35, 0x31, 0xe4, 0x18, 0x64,
+	0x8d, 0xca, 0x4f, 0xf2, 0x21, 0xbc, 0x27, 0xf7, 0x56, 0x59, 0x5d, 0xe7, 0x88, 0x1d, 0x87, 0x31,
+	0xd3, 0x91, 0xd6, 0xdc, 0x28, 0x92, 0x15, 0xde, 0x42, 0xf0, 0xe3, 0xdf, 0x0c, 0xf9, 0xaf, 0x0e,
+	0xd9, 0xb5, 0x08, 0x84, 0xb6, 0x9a, 0xdd, 0xfd, 0x3d, 0xe7, 0x70, 0xaf, 0xfb, 0xb4, 0xb5, 0xdd,
+	0x79, 0xd4, 0x69, 0xed, 0xd4, 0x73, 0x63, 0xf8, 0xde, 0xbe, 0xd3, 0xfa, 0xb6, 0xb5, 0x7d, 0x78,
+	0xb0, 0x4f, 0xeb, 0x06, 0x59, 0x80, 0x39, 0x8d, 0x77, 0x0f, 0x9f, 0xb6, 0x68, 0xb7, 0xb5, 0xd3,
+	0xda, 0xa9, 0xe7, 0xc9, 0x0a, 0x2c, 0x6a, 0x98, 0xb6, 0xbe, 0x3e, 0x6c, 0x75, 0x0f, 0x9c, 0xce,
+	0xde, 0xb3, 0xe6, 0x6e, 0x67, 0xa7, 0x5e, 0xc8, 0x1c, 0x41, 0x5b, 0xcd, 0xed, 0x76, 0x73, 0x6b,
+	0xb7, 0x55, 0x2f, 0x92, 0x39, 0xa8, 0x69, 0xfc, 0x51, 0xb3, 0xb3, 0xdb, 0xda, 0xa9, 0x97, 0x08,
+	0x81, 0xd9, 0xe4, 0xd7, 0x3b, 0xbb, 0xad, 0xbd, 0xed, 0x56, 0xbd, 0xbc, 0xf5, 0xc1, 0x9f, 0xaf,
+	0xd7, 0x8c, 0x57, 0xaf, 0xd7, 0x8c, 0x7f, 0x5e, 0xaf, 0x19, 0x3f, 0x5f, 0xae, 0xe5, 0x5e, 0x5d,
+	0xae, 0xe5, 0xfe, 0xbe, 0x5c, 0xcb, 0x7d, 0x07, 0xa3, 0xbf, 0xb1, 0x47, 0x65, 0xfc, 0xfb, 0xfa,
+	0xf9, 0x7f, 0x01, 0x00, 0x00, 0xff, 0xff, 0x74, 0x62, 0xa1, 0x7d, 0xdb, 0x0e, 0x00, 0x00,
 }
 
 func (m *Record) Marshal() (dAtA []byte, err error) {
@@ -1008,6 +1794,98 @@ func (m *Record_Approval) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Record_Intent) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Record_Intent) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Intent != nil {
+		{
+			size, err := m.Intent.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintAudit(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Record_Assignment) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Record_Assignment) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Assignment != nil {
+		{
+			size, err := m.Assignment.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintAudit(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xaa
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Record_Receipt) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Record_Receipt) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Receipt != nil {
+		{
+			size, err := m.Receipt.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintAudit(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Record_Outcome) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Record_Outcome) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Outcome != nil {
+		{
+			size, err := m.Outcome.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintAudit(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xba
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Record_Auto) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
@@ -1051,6 +1929,29 @@ func (m *Record_Block) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		dAtA[i] = 0x1
 		i--
 		dAtA[i] = 0xca
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Record_Attested) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Record_Attested) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Attested != nil {
+		{
+			size, err := m.Attested.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintAudit(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xd2
 	}
 	return len(dAtA) - i, nil
 }
@@ -1406,6 +2307,484 @@ func (m *Approval) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *Intent) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Intent) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Intent) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ExecutionFee != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.ExecutionFee))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Failover {
+		i--
+		if m.Failover {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.ExecutorGroup) > 0 {
+		i -= len(m.ExecutorGroup)
+		copy(dAtA[i:], m.ExecutorGroup)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.ExecutorGroup)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.Spec) > 0 {
+		i -= len(m.Spec)
+		copy(dAtA[i:], m.Spec)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Spec)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Request) > 0 {
+		i -= len(m.Request)
+		copy(dAtA[i:], m.Request)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Request)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Requester) > 0 {
+		i -= len(m.Requester)
+		copy(dAtA[i:], m.Requester)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Requester)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.DecisionIndex != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.DecisionIndex))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.ActionId) > 0 {
+		i -= len(m.ActionId)
+		copy(dAtA[i:], m.ActionId)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.ActionId)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Assignment) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Assignment) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Assignment) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Witnesses) > 0 {
+		for iNdEx := len(m.Witnesses) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Witnesses[iNdEx])
+			copy(dAtA[i:], m.Witnesses[iNdEx])
+			i = encodeVarintAudit(dAtA, i, uint64(len(m.Witnesses[iNdEx])))
+			i--
+			dAtA[i] = 0x52
+		}
+	}
+	if len(m.BlockHash) > 0 {
+		i -= len(m.BlockHash)
+		copy(dAtA[i:], m.BlockHash)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.BlockHash)))
+		i--
+		dAtA[i] = 0x4a
+	}
+	if len(m.EpochSeed) > 0 {
+		i -= len(m.EpochSeed)
+		copy(dAtA[i:], m.EpochSeed)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.EpochSeed)))
+		i--
+		dAtA[i] = 0x42
+	}
+	if len(m.CandidatesDigest) > 0 {
+		i -= len(m.CandidatesDigest)
+		copy(dAtA[i:], m.CandidatesDigest)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.CandidatesDigest)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Candidates) > 0 {
+		for iNdEx := len(m.Candidates) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Candidates[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintAudit(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x32
+		}
+	}
+	if len(m.Attempts) > 0 {
+		for iNdEx := len(m.Attempts) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Attempts[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintAudit(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if m.StartedMs != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.StartedMs))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.FenceCounter != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.FenceCounter))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.IntentIndex != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.IntentIndex))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.ActionId) > 0 {
+		i -= len(m.ActionId)
+		copy(dAtA[i:], m.ActionId)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.ActionId)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Attempt) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Attempt) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Attempt) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.EndsMs != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.EndsMs))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Candidate) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Candidate) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Candidate) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Weight != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Weight))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Receipt) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Receipt) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Receipt) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Late {
+		i--
+		if m.Late {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Attempt != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Attempt))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.IntentIndex != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.IntentIndex))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.ActionId) > 0 {
+		i -= len(m.ActionId)
+		copy(dAtA[i:], m.ActionId)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.ActionId)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Tx != nil {
+		{
+			size, err := m.Tx.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintAudit(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Outcome) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Outcome) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Outcome) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Silent) > 0 {
+		dAtA17 := make([]byte, len(m.Silent)*10)
+		var j16 int
+		for _, num := range m.Silent {
+			for num >= 1<<7 {
+				dAtA17[j16] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j16++
+			}
+			dAtA17[j16] = uint8(num)
+			j16++
+		}
+		i -= j16
+		copy(dAtA[i:], dAtA17[:j16])
+		i = encodeVarintAudit(dAtA, i, uint64(j16))
+		i--
+		dAtA[i] = 0x52
+	}
+	if m.Generation != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x48
+	}
+	if len(m.ResultHash) > 0 {
+		i -= len(m.ResultHash)
+		copy(dAtA[i:], m.ResultHash)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.ResultHash)))
+		i--
+		dAtA[i] = 0x42
+	}
+	if m.Late {
+		i--
+		if m.Late {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.Executor) > 0 {
+		i -= len(m.Executor)
+		copy(dAtA[i:], m.Executor)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Executor)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Attempt != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Attempt))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Reason != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Reason))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.State != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.IntentIndex != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.IntentIndex))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.ActionId) > 0 {
+		i -= len(m.ActionId)
+		copy(dAtA[i:], m.ActionId)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.ActionId)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Attested) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Attested) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Attested) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Witnesses) > 0 {
+		for iNdEx := len(m.Witnesses) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Witnesses[iNdEx])
+			copy(dAtA[i:], m.Witnesses[iNdEx])
+			i = encodeVarintAudit(dAtA, i, uint64(len(m.Witnesses[iNdEx])))
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	if m.Attested {
+		i--
+		if m.Attested {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.IntentIndex != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.IntentIndex))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.ActionId) > 0 {
+		i -= len(m.ActionId)
+		copy(dAtA[i:], m.ActionId)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.ActionId)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Auto) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -1426,6 +2805,33 @@ func (m *Auto) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Fault {
+		i--
+		if m.Fault {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Attempt != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Attempt))
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.IntentIndex != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.IntentIndex))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.DecisionIndex != 0 {
 		i = encodeVarintAudit(dAtA, i, uint64(m.DecisionIndex))
 		i--
@@ -1575,6 +2981,54 @@ func (m *Record_Approval) Size() (n int) {
 	}
 	return n
 }
+func (m *Record_Intent) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Intent != nil {
+		l = m.Intent.Size()
+		n += 2 + l + sovAudit(uint64(l))
+	}
+	return n
+}
+func (m *Record_Assignment) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Assignment != nil {
+		l = m.Assignment.Size()
+		n += 2 + l + sovAudit(uint64(l))
+	}
+	return n
+}
+func (m *Record_Receipt) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Receipt != nil {
+		l = m.Receipt.Size()
+		n += 2 + l + sovAudit(uint64(l))
+	}
+	return n
+}
+func (m *Record_Outcome) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != nil {
+		l = m.Outcome.Size()
+		n += 2 + l + sovAudit(uint64(l))
+	}
+	return n
+}
 func (m *Record_Auto) Size() (n int) {
 	if m == nil {
 		return 0
@@ -1595,6 +3049,18 @@ func (m *Record_Block) Size() (n int) {
 	_ = l
 	if m.Block != nil {
 		l = m.Block.Size()
+		n += 2 + l + sovAudit(uint64(l))
+	}
+	return n
+}
+func (m *Record_Attested) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Attested != nil {
+		l = m.Attested.Size()
 		n += 2 + l + sovAudit(uint64(l))
 	}
 	return n
@@ -1771,6 +3237,233 @@ func (m *Approval) Size() (n int) {
 	return n
 }
 
+func (m *Intent) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.ActionId)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.DecisionIndex != 0 {
+		n += 1 + sovAudit(uint64(m.DecisionIndex))
+	}
+	l = len(m.Requester)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	l = len(m.Request)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	l = len(m.Spec)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	l = len(m.ExecutorGroup)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.Failover {
+		n += 2
+	}
+	if m.ExecutionFee != 0 {
+		n += 1 + sovAudit(uint64(m.ExecutionFee))
+	}
+	return n
+}
+
+func (m *Assignment) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.ActionId)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.IntentIndex != 0 {
+		n += 1 + sovAudit(uint64(m.IntentIndex))
+	}
+	if m.FenceCounter != 0 {
+		n += 1 + sovAudit(uint64(m.FenceCounter))
+	}
+	if m.StartedMs != 0 {
+		n += 1 + sovAudit(uint64(m.StartedMs))
+	}
+	if len(m.Attempts) > 0 {
+		for _, e := range m.Attempts {
+			l = e.Size()
+			n += 1 + l + sovAudit(uint64(l))
+		}
+	}
+	if len(m.Candidates) > 0 {
+		for _, e := range m.Candidates {
+			l = e.Size()
+			n += 1 + l + sovAudit(uint64(l))
+		}
+	}
+	l = len(m.CandidatesDigest)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	l = len(m.EpochSeed)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	l = len(m.BlockHash)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if len(m.Witnesses) > 0 {
+		for _, b := range m.Witnesses {
+			l = len(b)
+			n += 1 + l + sovAudit(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Attempt) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.EndsMs != 0 {
+		n += 1 + sovAudit(uint64(m.EndsMs))
+	}
+	return n
+}
+
+func (m *Candidate) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.Weight != 0 {
+		n += 1 + sovAudit(uint64(m.Weight))
+	}
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	return n
+}
+
+func (m *Receipt) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Tx != nil {
+		l = m.Tx.Size()
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	l = len(m.ActionId)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.IntentIndex != 0 {
+		n += 1 + sovAudit(uint64(m.IntentIndex))
+	}
+	if m.Attempt != 0 {
+		n += 1 + sovAudit(uint64(m.Attempt))
+	}
+	if m.Late {
+		n += 2
+	}
+	return n
+}
+
+func (m *Outcome) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.ActionId)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.IntentIndex != 0 {
+		n += 1 + sovAudit(uint64(m.IntentIndex))
+	}
+	if m.State != 0 {
+		n += 1 + sovAudit(uint64(m.State))
+	}
+	if m.Reason != 0 {
+		n += 1 + sovAudit(uint64(m.Reason))
+	}
+	if m.Attempt != 0 {
+		n += 1 + sovAudit(uint64(m.Attempt))
+	}
+	l = len(m.Executor)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.Late {
+		n += 2
+	}
+	l = len(m.ResultHash)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovAudit(uint64(m.Generation))
+	}
+	if len(m.Silent) > 0 {
+		l = 0
+		for _, e := range m.Silent {
+			l += sovAudit(uint64(e))
+		}
+		n += 1 + sovAudit(uint64(l)) + l
+	}
+	return n
+}
+
+func (m *Attested) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.ActionId)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.IntentIndex != 0 {
+		n += 1 + sovAudit(uint64(m.IntentIndex))
+	}
+	if m.Attested {
+		n += 2
+	}
+	if len(m.Witnesses) > 0 {
+		for _, b := range m.Witnesses {
+			l = len(b)
+			n += 1 + l + sovAudit(uint64(l))
+		}
+	}
+	return n
+}
+
 func (m *Auto) Size() (n int) {
 	if m == nil {
 		return 0
@@ -1790,6 +3483,19 @@ func (m *Auto) Size() (n int) {
 	}
 	if m.DecisionIndex != 0 {
 		n += 1 + sovAudit(uint64(m.DecisionIndex))
+	}
+	if m.IntentIndex != 0 {
+		n += 1 + sovAudit(uint64(m.IntentIndex))
+	}
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.Attempt != 0 {
+		n += 1 + sovAudit(uint64(m.Attempt))
+	}
+	if m.Fault {
+		n += 2
 	}
 	return n
 }
@@ -2095,6 +3801,146 @@ func (m *Record) Unmarshal(dAtA []byte) error {
 			}
 			m.Body = &Record_Approval{v}
 			iNdEx = postIndex
+		case 20:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Intent", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Intent{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Body = &Record_Intent{v}
+			iNdEx = postIndex
+		case 21:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Assignment", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Assignment{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Body = &Record_Assignment{v}
+			iNdEx = postIndex
+		case 22:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Receipt", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Receipt{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Body = &Record_Receipt{v}
+			iNdEx = postIndex
+		case 23:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Outcome{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Body = &Record_Outcome{v}
+			iNdEx = postIndex
 		case 24:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Auto", wireType)
@@ -2164,6 +4010,41 @@ func (m *Record) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			m.Body = &Record_Block{v}
+			iNdEx = postIndex
+		case 26:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attested", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Attested{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Body = &Record_Attested{v}
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -3399,6 +5280,1571 @@ func (m *Approval) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+func (m *Intent) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Intent: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Intent: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ActionId", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ActionId = append(m.ActionId[:0], dAtA[iNdEx:postIndex]...)
+			if m.ActionId == nil {
+				m.ActionId = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DecisionIndex", wireType)
+			}
+			m.DecisionIndex = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DecisionIndex |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Requester", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Requester = append(m.Requester[:0], dAtA[iNdEx:postIndex]...)
+			if m.Requester == nil {
+				m.Requester = []byte{}
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Request", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Request = append(m.Request[:0], dAtA[iNdEx:postIndex]...)
+			if m.Request == nil {
+				m.Request = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Spec", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Spec = append(m.Spec[:0], dAtA[iNdEx:postIndex]...)
+			if m.Spec == nil {
+				m.Spec = []byte{}
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExecutorGroup", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ExecutorGroup = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Failover", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Failover = bool(v != 0)
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExecutionFee", wireType)
+			}
+			m.ExecutionFee = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExecutionFee |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Assignment) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Assignment: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Assignment: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ActionId", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ActionId = append(m.ActionId[:0], dAtA[iNdEx:postIndex]...)
+			if m.ActionId == nil {
+				m.ActionId = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field IntentIndex", wireType)
+			}
+			m.IntentIndex = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.IntentIndex |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FenceCounter", wireType)
+			}
+			m.FenceCounter = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.FenceCounter |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StartedMs", wireType)
+			}
+			m.StartedMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StartedMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attempts", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Attempts = append(m.Attempts, &Attempt{})
+			if err := m.Attempts[len(m.Attempts)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Candidates", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Candidates = append(m.Candidates, &Candidate{})
+			if err := m.Candidates[len(m.Candidates)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CandidatesDigest", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.CandidatesDigest = append(m.CandidatesDigest[:0], dAtA[iNdEx:postIndex]...)
+			if m.CandidatesDigest == nil {
+				m.CandidatesDigest = []byte{}
+			}
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EpochSeed", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.EpochSeed = append(m.EpochSeed[:0], dAtA[iNdEx:postIndex]...)
+			if m.EpochSeed == nil {
+				m.EpochSeed = []byte{}
+			}
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BlockHash", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.BlockHash = append(m.BlockHash[:0], dAtA[iNdEx:postIndex]...)
+			if m.BlockHash == nil {
+				m.BlockHash = []byte{}
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Witnesses", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Witnesses = append(m.Witnesses, make([]byte, postIndex-iNdEx))
+			copy(m.Witnesses[len(m.Witnesses)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Attempt) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Attempt: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Attempt: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EndsMs", wireType)
+			}
+			m.EndsMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EndsMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Candidate) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Candidate: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Candidate: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Weight", wireType)
+			}
+			m.Weight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Weight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Receipt) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Receipt: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Receipt: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tx", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Tx == nil {
+				m.Tx = &Tx{}
+			}
+			if err := m.Tx.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ActionId", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ActionId = append(m.ActionId[:0], dAtA[iNdEx:postIndex]...)
+			if m.ActionId == nil {
+				m.ActionId = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field IntentIndex", wireType)
+			}
+			m.IntentIndex = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.IntentIndex |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attempt", wireType)
+			}
+			m.Attempt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Attempt |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Late", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Late = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Outcome) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Outcome: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Outcome: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ActionId", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ActionId = append(m.ActionId[:0], dAtA[iNdEx:postIndex]...)
+			if m.ActionId == nil {
+				m.ActionId = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field IntentIndex", wireType)
+			}
+			m.IntentIndex = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.IntentIndex |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			m.Reason = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Reason |= Reason(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attempt", wireType)
+			}
+			m.Attempt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Attempt |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Executor", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Executor = append(m.Executor[:0], dAtA[iNdEx:postIndex]...)
+			if m.Executor == nil {
+				m.Executor = []byte{}
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Late", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Late = bool(v != 0)
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ResultHash", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ResultHash = append(m.ResultHash[:0], dAtA[iNdEx:postIndex]...)
+			if m.ResultHash == nil {
+				m.ResultHash = []byte{}
+			}
+			iNdEx = postIndex
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType == 0 {
+				var v uint32
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowAudit
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= uint32(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.Silent = append(m.Silent, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowAudit
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthAudit
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthAudit
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.Silent) == 0 {
+					m.Silent = make([]uint32, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint32
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowAudit
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= uint32(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.Silent = append(m.Silent, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Silent", wireType)
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Attested) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Attested: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Attested: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ActionId", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ActionId = append(m.ActionId[:0], dAtA[iNdEx:postIndex]...)
+			if m.ActionId == nil {
+				m.ActionId = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field IntentIndex", wireType)
+			}
+			m.IntentIndex = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.IntentIndex |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attested", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Attested = bool(v != 0)
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Witnesses", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Witnesses = append(m.Witnesses, make([]byte, postIndex-iNdEx))
+			copy(m.Witnesses[len(m.Witnesses)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
 func (m *Auto) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -3532,6 +6978,98 @@ func (m *Auto) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field IntentIndex", wireType)
+			}
+			m.IntentIndex = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.IntentIndex |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attempt", wireType)
+			}
+			m.Attempt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Attempt |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Fault", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Fault = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipAudit(dAtA[iNdEx:])

@@ -25,11 +25,18 @@ func checkRecord(r *Record) error {
 		return checkDecision(body.Decision)
 	case *Record_Approval:
 		return checkApproval(body.Approval)
+	case *Record_Intent:
+		return checkIntent(body.Intent)
+	case *Record_Assignment:
+		return checkAssignment(body.Assignment)
+	case *Record_Receipt:
+		return checkReceipt(body.Receipt)
+	case *Record_Outcome:
+		return checkOutcome(body.Outcome)
+	case *Record_Attested:
+		return checkAttested(body.Attested)
 	case *Record_Auto:
-		if body.Auto == nil {
-			return fmt.Errorf("%w: empty auto", ErrLeaf)
-		}
-		return errors.Join(text("step", body.Auto.Step), digest("action_id", body.Auto.ActionId))
+		return checkAuto(body.Auto)
 	case *Record_Block:
 		if body.Block == nil {
 			return fmt.Errorf("%w: empty block", ErrLeaf)
@@ -38,6 +45,13 @@ func checkRecord(r *Record) error {
 	default:
 		return fmt.Errorf("%w: no body", ErrLeaf)
 	}
+}
+
+func checkAuto(a *Auto) error {
+	if a == nil {
+		return fmt.Errorf("%w: empty auto", ErrLeaf)
+	}
+	return errors.Join(text("step", a.Step), digest("action_id", a.ActionId))
 }
 
 func checkGenesis(body *Record_Genesis) error {

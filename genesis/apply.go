@@ -24,7 +24,12 @@ func (d *Document) Apply(o *state.Overlay, genesisTimeMs uint64) error {
 	state.ParamsTable.Set(o, state.One{}, d.params())
 	state.ClockTable.Set(o, state.One{}, &state.Clock{TimeMs: genesisTimeMs, ChainTimeMs: genesisTimeMs})
 	d.applyAccounts(o)
+	entities := make(map[tx.Address]string, len(d.Accounts))
+	for _, a := range d.Accounts {
+		entities[a.Address] = a.Entity
+	}
 	for _, op := range d.Operators {
+		state.Join(o, op.Address, entities[op.Address], op.ExecutorGroups)
 		state.Operators.Set(o, op.Address, &state.Operator{
 			ExecutorGroups: sorted(op.ExecutorGroups), Stake: op.Stake, Reputation: op.Reputation,
 			RegisteredAtMs: genesisTimeMs,

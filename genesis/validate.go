@@ -133,6 +133,7 @@ func (in *inspection) eachOperator() {
 		in.fault("operators", "%d operators, operators_max is %d", len(in.doc.Operators), limit)
 	}
 	seen := make(map[tx.Address]bool)
+	var staked uint64
 	for i, o := range in.doc.Operators {
 		path := fmt.Sprintf("operators[%d]", i)
 		account := in.accounts[o.Address]
@@ -150,9 +151,11 @@ func (in *inspection) eachOperator() {
 		if o.Reputation > 1_000_000 {
 			in.fault(path+".reputation", "%d ppm, limit 1000000", o.Reputation)
 		}
-		if o.Stake > tx.SupplyMax {
-			in.fault(path+".stake", "%d, limit %d", o.Stake, uint64(tx.SupplyMax))
+		if o.Stake > tx.SupplyMax-staked { // all of it together: a drawing adds weights up
+			in.fault(path+".stake", "%d, limit %d less what others have", o.Stake, uint64(tx.SupplyMax))
+			continue
 		}
+		staked += o.Stake
 		if len(o.ExecutorGroups) > tx.GroupsMax {
 			in.fault(path+".executor_groups", "%d groups, limit %d", len(o.ExecutorGroups), tx.GroupsMax)
 		}

@@ -17,9 +17,13 @@ type Context struct {
 	Tx          *tx.Transaction
 	Signer      *Account  // the signer's row, as admission left it; not to be changed
 	Nonce       tx.Digest // NonceDigest of the tx's token
+	Free        bool      // the tx pays no fee, as admission found
 	RecordIndex uint64    // of the record that this tx will leave
 	Policies    *policy.Cache
 	Names       map[tx.Address]string // of the block: addresses as text, dear to make; may be nil
+	BlockHash   []byte                // of the block that is executed; empty while it is being built
+	LeftFirst   uint64                // index of the first record that Leave takes
+	Left        []*audit.Record       // bodies of records beside the tx's own, in order
 	Record      *audit.Record         // its body is set by rules that have more to say than the tx itself
 	Result      tx.Result
 }
@@ -39,6 +43,13 @@ func (c *Context) NameOf(a tx.Address) string {
 		}
 	}
 	return name
+}
+
+// Leave adds a record to the log, after the tx's own and those left before, and returns its index. It is kept
+// or dropped with the overlay.
+func (c *Context) Leave(r *audit.Record) (index uint64) {
+	c.Left = append(c.Left, r)
+	return c.LeftFirst + uint64(len(c.Left)) - 1
 }
 
 // ActiveBundle is the active policy, compiled.

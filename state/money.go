@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"math/bits"
 
 	"mprd/tx"
 )
@@ -19,6 +20,30 @@ func Pay(o *Overlay, from tx.Address, pool string, amount uint64) error {
 	sum.Units += amount // bounded by the supply
 	Pools.Set(o, pool, sum)
 	return nil
+}
+
+// Draw moves amount, which is there, from a pool to an account. An account that is gone would be a fault of
+// the program: accounts are deleted only before they hold anything of their own.
+func Draw(o *Overlay, pool string, to tx.Address, amount uint64) {
+	if amount == 0 {
+		return
+	}
+	sum := Pools.Load(o, pool)
+	account, ok := Accounts.Get(o, to)
+	if !ok || sum.Units < amount {
+		panic(fmt.Errorf("pool %s: %d of %d to %s", pool, amount, sum.Units, to))
+	}
+	sum.Units -= amount
+	account.Balance += amount // bounded by the supply
+	Pools.Set(o, pool, sum)
+	Accounts.Set(o, to, account)
+}
+
+// MulDiv is a·b/c in 128 bits, rounded down; c > 0 and the result fits 64 bits.
+func MulDiv(a, b, c uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	quotient, _ := bits.Div64(high, low, c)
+	return quotient
 }
 
 // Total counts every base unit of the chain: Σ accounts + Σ pools + burned. It equals the genesis supply at

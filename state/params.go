@@ -34,6 +34,11 @@ func DefaultParams() *Params {
 		DeadlineMsMax:           10_000,
 		InFlightPerRequesterMax: 64,
 		InFlightMax:             4096,
+		ExecutionFee:            2000,
+		ResourcesPerUnit:        1_000_000,
+		StakeCap:                100_000 * tx.UnitsPerToken,
+		EpochMs:                 3_600_000,
+		EpochBlocksMin:          100,
 	}
 }
 
@@ -68,12 +73,19 @@ func (m *Params) Validate() error {
 	// A block's nonces may fall into this many buckets: fewer pruned a block, and live state grows without end.
 	buckets := (m.TokenLifeMsMax+m.SkewMsMax)/bucketMs + 2
 	within("prune_per_block_max", uint64(m.PrunePerBlockMax), max(8, buckets), 4096)
-	within("attempts_max", uint64(m.AttemptsMax), 1, 16)
+	within("attempts_max", uint64(m.AttemptsMax), 1, tx.AttemptsMax)
 	within("attempts_min", uint64(m.AttemptsMin), 1, uint64(m.AttemptsMax))
 	within("blocks_min", uint64(m.BlocksMin), 1, 1000)
 	within("deadline_ms_max", m.DeadlineMsMax, 5000, 30_000)
 	within("in_flight_per_requester_max", uint64(m.InFlightPerRequesterMax), 1, uint64(m.InFlightMax))
 	within("in_flight_max", uint64(m.InFlightMax), 1, 1<<16)
+	within("execution_fee", m.ExecutionFee, 0, tx.SupplyMax)
+	within("resources_per_unit", m.ResourcesPerUnit, 1, tx.ResourcesHardMax)
+	within("stake_cap", m.StakeCap, 1, tx.SupplyMax)
+	within("epoch_ms", m.EpochMs, 60_000, 30*24*hour)
+	within("epoch_blocks_min", uint64(m.EpochBlocksMin), 1, 1<<20)
+	within("witnesses", uint64(m.Witnesses), 0, 16)
+	within("attestations_min", uint64(m.AttestationsMin), min(1, uint64(m.Witnesses)), uint64(m.Witnesses))
 	if len(m.MinK) != len(tx.OpType_name)-1 {
 		faults = append(faults, fmt.Errorf("min_k has %d entries, want one for each op", len(m.MinK)))
 	}

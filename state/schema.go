@@ -7,8 +7,8 @@ import (
 )
 
 // The tables. A prefix or a name is never reused; a golden file holds them.
-// 0x61 ('a') is taken by the audit keys below. Set aside for what comes: 0x25–0x2f actions in flight
-// (actions, deadlines, fences, receipts), 0x40–0x5f stake and cases, 0x60, 0x62–0x6f governance.
+// 0x61 ('a') is taken by the audit keys below. Set aside for what comes: 0x40–0x5f stake and cases, 0x60,
+// 0x62–0x6f governance.
 var (
 	ParamsTable        = table[One, Params](0x01, "params", oneKey)
 	ClockTable         = table[One, Clock](0x02, "clock", oneKey)
@@ -30,6 +30,17 @@ var (
 	PendingDue = table[Due, Index](0x23, "pending_due", dueKey)
 	Usages     = table[tx.Address, Usage](0x24, "usage", addressKey)
 
+	Actions       = table[tx.Digest, Action](0x25, "actions", digestKey)
+	ActionDue     = table[Due, Index](0x26, "action_due", dueKey)
+	Occupancies   = table[string, Occupancy](0x27, "occupancies", nameKey)
+	Groups        = table[string, Group](0x28, "executor_groups", nameKey)
+	Unassigned    = table[Due, Index](0x29, "unassigned", dueKey) // AtMs is a height here
+	InFlightCount = table[One, Amount](0x2a, "in_flight_count", oneKey)
+	Duties        = table[tx.Address, Duty](0x2b, "duties", addressKey)
+	Misses        = table[MissID, Miss](0x2c, "misses", missKey)
+	Tallies       = table[uint64, Tally](0x2d, "tallies", heightKey)
+	EpochTable    = table[One, Epoch](0x2e, "epoch", oneKey)
+
 	NonceChunks = table[ChunkID, NonceChunk](0x30, "nonces", chunkKey)
 )
 
@@ -40,7 +51,10 @@ var (
 )
 
 // Pool names. Σ accounts + Σ pools + burned = genesis supply, at every height.
-const PoolTreasury = "treasury"
+const (
+	PoolTreasury  = "treasury"
+	PoolFeeEscrow = "fee_escrow" // execution fees of what is not over
+)
 
 // Committee names.
 const (
@@ -69,6 +83,21 @@ type Due struct {
 
 // ChunkID names the nonces that the block at Height consumed and that expire in Bucket.
 type ChunkID struct{ Bucket, Height uint64 }
+
+// MissID names a silence by the height at which it is to be judged.
+type MissID struct {
+	Height  uint64
+	Action  tx.Digest
+	Attempt uint32
+}
+
+// HeightOf reads back a key that is a height.
+func HeightOf(key []byte) uint64 { return number(key) }
+
+// MissOf reads back the key of a miss.
+func MissOf(key []byte) MissID {
+	return MissID{number(key), tx.Digest(key[8:40]), binary.BigEndian.Uint32(key[40:])}
+}
 
 // DueOf reads back the key of a deadline index.
 func DueOf(key []byte) Due { return Due{number(key), tx.Digest(key[8:])} }

@@ -1048,6 +1048,7 @@ type Pending struct {
 	Required      uint32            `protobuf:"varint,6,opt,name=required,proto3" json:"required,omitempty"`
 	Votes         []Vote            `protobuf:"bytes,7,rep,name=votes,proto3" json:"votes"`
 	DecisionIndex uint64            `protobuf:"varint,8,opt,name=decision_index,json=decisionIndex,proto3" json:"decision_index,omitempty"`
+	ExecutionFee  uint64            `protobuf:"varint,9,opt,name=execution_fee,json=executionFee,proto3" json:"execution_fee,omitempty"`
 }
 
 func (m *Pending) Reset()         { *m = Pending{} }
@@ -1139,6 +1140,13 @@ func (m *Pending) GetDecisionIndex() uint64 {
 	return 0
 }
 
+func (m *Pending) GetExecutionFee() uint64 {
+	if m != nil {
+		return m.ExecutionFee
+	}
+	return 0
+}
+
 type Vote struct {
 	Approver []byte     `protobuf:"bytes,1,opt,name=approver,proto3" json:"approver,omitempty"`
 	Entity   string     `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
@@ -1204,6 +1212,7 @@ type Usage struct {
 	Window    uint64 `protobuf:"varint,1,opt,name=window,proto3" json:"window,omitempty"`
 	Resources uint64 `protobuf:"varint,2,opt,name=resources,proto3" json:"resources,omitempty"`
 	Pending   uint32 `protobuf:"varint,3,opt,name=pending,proto3" json:"pending,omitempty"`
+	InFlight  uint32 `protobuf:"varint,4,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
 }
 
 func (m *Usage) Reset()         { *m = Usage{} }
@@ -1260,6 +1269,889 @@ func (m *Usage) GetPending() uint32 {
 	return 0
 }
 
+func (m *Usage) GetInFlight() uint32 {
+	if m != nil {
+		return m.InFlight
+	}
+	return 0
+}
+
+// Action is an authorised action that executors are to carry out, until it is over.
+type Action struct {
+	Requester       []byte            `protobuf:"bytes,1,opt,name=requester,proto3" json:"requester,omitempty"`
+	Entity          string            `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+	Request         *tx.RequestAction `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`
+	Spec            Spec              `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec"`
+	IntentIndex     uint64            `protobuf:"varint,5,opt,name=intent_index,json=intentIndex,proto3" json:"intent_index,omitempty"`
+	ExecutionFee    uint64            `protobuf:"varint,6,opt,name=execution_fee,json=executionFee,proto3" json:"execution_fee,omitempty"`
+	Failover        bool              `protobuf:"varint,7,opt,name=failover,proto3" json:"failover,omitempty"`
+	HighImpact      bool              `protobuf:"varint,8,opt,name=high_impact,json=highImpact,proto3" json:"high_impact,omitempty"`
+	State           tx.ActionState    `protobuf:"varint,9,opt,name=state,proto3,enum=mprd.tx.v1.ActionState" json:"state,omitempty"`
+	FenceCounter    uint64            `protobuf:"varint,10,opt,name=fence_counter,json=fenceCounter,proto3" json:"fence_counter,omitempty"`
+	StartedMs       uint64            `protobuf:"varint,11,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
+	DueMs           uint64            `protobuf:"varint,12,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`
+	Attempts        []Attempt         `protobuf:"bytes,13,rep,name=attempts,proto3" json:"attempts"`
+	Current         uint32            `protobuf:"varint,14,opt,name=current,proto3" json:"current,omitempty"`
+	Witnesses       []Witness         `protobuf:"bytes,15,rep,name=witnesses,proto3" json:"witnesses"`
+	DoneAttempt     uint32            `protobuf:"varint,16,opt,name=done_attempt,json=doneAttempt,proto3" json:"done_attempt,omitempty"`
+	ResultHash      []byte            `protobuf:"bytes,17,opt,name=result_hash,json=resultHash,proto3" json:"result_hash,omitempty"`
+	Earned          uint32            `protobuf:"varint,18,opt,name=earned,proto3" json:"earned,omitempty"`
+	Attested        bool              `protobuf:"varint,19,opt,name=attested,proto3" json:"attested,omitempty"`
+	AttestationsMin uint32            `protobuf:"varint,20,opt,name=attestations_min,json=attestationsMin,proto3" json:"attestations_min,omitempty"`
+}
+
+func (m *Action) Reset()         { *m = Action{} }
+func (m *Action) String() string { return proto.CompactTextString(m) }
+func (*Action) ProtoMessage()    {}
+func (*Action) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{18}
+}
+func (m *Action) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Action) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Action.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Action) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Action.Merge(m, src)
+}
+func (m *Action) XXX_Size() int {
+	return m.Size()
+}
+func (m *Action) XXX_DiscardUnknown() {
+	xxx_messageInfo_Action.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Action proto.InternalMessageInfo
+
+func (m *Action) GetRequester() []byte {
+	if m != nil {
+		return m.Requester
+	}
+	return nil
+}
+
+func (m *Action) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Action) GetRequest() *tx.RequestAction {
+	if m != nil {
+		return m.Request
+	}
+	return nil
+}
+
+func (m *Action) GetSpec() Spec {
+	if m != nil {
+		return m.Spec
+	}
+	return Spec{}
+}
+
+func (m *Action) GetIntentIndex() uint64 {
+	if m != nil {
+		return m.IntentIndex
+	}
+	return 0
+}
+
+func (m *Action) GetExecutionFee() uint64 {
+	if m != nil {
+		return m.ExecutionFee
+	}
+	return 0
+}
+
+func (m *Action) GetFailover() bool {
+	if m != nil {
+		return m.Failover
+	}
+	return false
+}
+
+func (m *Action) GetHighImpact() bool {
+	if m != nil {
+		return m.HighImpact
+	}
+	return false
+}
+
+func (m *Action) GetState() tx.ActionState {
+	if m != nil {
+		return m.State
+	}
+	return tx.ActionState_ACTION_STATE_UNSPECIFIED
+}
+
+func (m *Action) GetFenceCounter() uint64 {
+	if m != nil {
+		return m.FenceCounter
+	}
+	return 0
+}
+
+func (m *Action) GetStartedMs() uint64 {
+	if m != nil {
+		return m.StartedMs
+	}
+	return 0
+}
+
+func (m *Action) GetDueMs() uint64 {
+	if m != nil {
+		return m.DueMs
+	}
+	return 0
+}
+
+func (m *Action) GetAttempts() []Attempt {
+	if m != nil {
+		return m.Attempts
+	}
+	return nil
+}
+
+func (m *Action) GetCurrent() uint32 {
+	if m != nil {
+		return m.Current
+	}
+	return 0
+}
+
+func (m *Action) GetWitnesses() []Witness {
+	if m != nil {
+		return m.Witnesses
+	}
+	return nil
+}
+
+func (m *Action) GetDoneAttempt() uint32 {
+	if m != nil {
+		return m.DoneAttempt
+	}
+	return 0
+}
+
+func (m *Action) GetResultHash() []byte {
+	if m != nil {
+		return m.ResultHash
+	}
+	return nil
+}
+
+func (m *Action) GetEarned() uint32 {
+	if m != nil {
+		return m.Earned
+	}
+	return 0
+}
+
+func (m *Action) GetAttested() bool {
+	if m != nil {
+		return m.Attested
+	}
+	return false
+}
+
+func (m *Action) GetAttestationsMin() uint32 {
+	if m != nil {
+		return m.AttestationsMin
+	}
+	return 0
+}
+
+// Attempt is one executor's turn. Its end is set with the assignment and never moves.
+type Attempt struct {
+	Operator      []byte           `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	Entity        string           `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+	EndsMs        uint64           `protobuf:"varint,3,opt,name=ends_ms,json=endsMs,proto3" json:"ends_ms,omitempty"`
+	StartedHeight uint64           `protobuf:"varint,4,opt,name=started_height,json=startedHeight,proto3" json:"started_height,omitempty"`
+	Status        tx.ReceiptStatus `protobuf:"varint,5,opt,name=status,proto3,enum=mprd.tx.v1.ReceiptStatus" json:"status,omitempty"`
+	Reason        tx.FailureReason `protobuf:"varint,6,opt,name=reason,proto3,enum=mprd.tx.v1.FailureReason" json:"reason,omitempty"`
+	Receipt       []byte           `protobuf:"bytes,7,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	Late          bool             `protobuf:"varint,8,opt,name=late,proto3" json:"late,omitempty"`
+	Overdue       bool             `protobuf:"varint,9,opt,name=overdue,proto3" json:"overdue,omitempty"`
+}
+
+func (m *Attempt) Reset()         { *m = Attempt{} }
+func (m *Attempt) String() string { return proto.CompactTextString(m) }
+func (*Attempt) ProtoMessage()    {}
+func (*Attempt) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{19}
+}
+func (m *Attempt) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Attempt) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Attempt.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Attempt) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Attempt.Merge(m, src)
+}
+func (m *Attempt) XXX_Size() int {
+	return m.Size()
+}
+func (m *Attempt) XXX_DiscardUnknown() {
+	xxx_messageInfo_Attempt.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Attempt proto.InternalMessageInfo
+
+func (m *Attempt) GetOperator() []byte {
+	if m != nil {
+		return m.Operator
+	}
+	return nil
+}
+
+func (m *Attempt) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Attempt) GetEndsMs() uint64 {
+	if m != nil {
+		return m.EndsMs
+	}
+	return 0
+}
+
+func (m *Attempt) GetStartedHeight() uint64 {
+	if m != nil {
+		return m.StartedHeight
+	}
+	return 0
+}
+
+func (m *Attempt) GetStatus() tx.ReceiptStatus {
+	if m != nil {
+		return m.Status
+	}
+	return tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED
+}
+
+func (m *Attempt) GetReason() tx.FailureReason {
+	if m != nil {
+		return m.Reason
+	}
+	return tx.FailureReason_FAILURE_REASON_UNSPECIFIED
+}
+
+func (m *Attempt) GetReceipt() []byte {
+	if m != nil {
+		return m.Receipt
+	}
+	return nil
+}
+
+func (m *Attempt) GetLate() bool {
+	if m != nil {
+		return m.Late
+	}
+	return false
+}
+
+func (m *Attempt) GetOverdue() bool {
+	if m != nil {
+		return m.Overdue
+	}
+	return false
+}
+
+type Witness struct {
+	Operator []byte `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	Entity   string `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+	Attested bool   `protobuf:"varint,3,opt,name=attested,proto3" json:"attested,omitempty"`
+}
+
+func (m *Witness) Reset()         { *m = Witness{} }
+func (m *Witness) String() string { return proto.CompactTextString(m) }
+func (*Witness) ProtoMessage()    {}
+func (*Witness) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{20}
+}
+func (m *Witness) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Witness) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Witness.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Witness) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Witness.Merge(m, src)
+}
+func (m *Witness) XXX_Size() int {
+	return m.Size()
+}
+func (m *Witness) XXX_DiscardUnknown() {
+	xxx_messageInfo_Witness.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Witness proto.InternalMessageInfo
+
+func (m *Witness) GetOperator() []byte {
+	if m != nil {
+		return m.Operator
+	}
+	return nil
+}
+
+func (m *Witness) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Witness) GetAttested() bool {
+	if m != nil {
+		return m.Attested
+	}
+	return false
+}
+
+// Occupancy is what a target is busy with, and the counter of its fencing tokens, which only rises.
+type Occupancy struct {
+	FenceCounter uint64 `protobuf:"varint,1,opt,name=fence_counter,json=fenceCounter,proto3" json:"fence_counter,omitempty"`
+	ActionId     []byte `protobuf:"bytes,2,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+}
+
+func (m *Occupancy) Reset()         { *m = Occupancy{} }
+func (m *Occupancy) String() string { return proto.CompactTextString(m) }
+func (*Occupancy) ProtoMessage()    {}
+func (*Occupancy) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{21}
+}
+func (m *Occupancy) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Occupancy) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Occupancy.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Occupancy) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Occupancy.Merge(m, src)
+}
+func (m *Occupancy) XXX_Size() int {
+	return m.Size()
+}
+func (m *Occupancy) XXX_DiscardUnknown() {
+	xxx_messageInfo_Occupancy.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Occupancy proto.InternalMessageInfo
+
+func (m *Occupancy) GetFenceCounter() uint64 {
+	if m != nil {
+		return m.FenceCounter
+	}
+	return 0
+}
+
+func (m *Occupancy) GetActionId() []byte {
+	if m != nil {
+		return m.ActionId
+	}
+	return nil
+}
+
+// Group lists who executes for it, sorted by address.
+type Group struct {
+	Members []Member `protobuf:"bytes,1,rep,name=members,proto3" json:"members"`
+}
+
+func (m *Group) Reset()         { *m = Group{} }
+func (m *Group) String() string { return proto.CompactTextString(m) }
+func (*Group) ProtoMessage()    {}
+func (*Group) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{22}
+}
+func (m *Group) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Group) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Group.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Group) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Group.Merge(m, src)
+}
+func (m *Group) XXX_Size() int {
+	return m.Size()
+}
+func (m *Group) XXX_DiscardUnknown() {
+	xxx_messageInfo_Group.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Group proto.InternalMessageInfo
+
+func (m *Group) GetMembers() []Member {
+	if m != nil {
+		return m.Members
+	}
+	return nil
+}
+
+type Member struct {
+	Operator []byte `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	Entity   string `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+}
+
+func (m *Member) Reset()         { *m = Member{} }
+func (m *Member) String() string { return proto.CompactTextString(m) }
+func (*Member) ProtoMessage()    {}
+func (*Member) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{23}
+}
+func (m *Member) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Member) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Member.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Member) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Member.Merge(m, src)
+}
+func (m *Member) XXX_Size() int {
+	return m.Size()
+}
+func (m *Member) XXX_DiscardUnknown() {
+	xxx_messageInfo_Member.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Member proto.InternalMessageInfo
+
+func (m *Member) GetOperator() []byte {
+	if m != nil {
+		return m.Operator
+	}
+	return nil
+}
+
+func (m *Member) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+// Duty is what became of an executor's attempts; work is in resources_required. The stake module reads it.
+type Duty struct {
+	Done       uint64 `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"`
+	DoneWork   uint64 `protobuf:"varint,2,opt,name=done_work,json=doneWork,proto3" json:"done_work,omitempty"`
+	Late       uint64 `protobuf:"varint,3,opt,name=late,proto3" json:"late,omitempty"`
+	LateWork   uint64 `protobuf:"varint,4,opt,name=late_work,json=lateWork,proto3" json:"late_work,omitempty"`
+	Failed     uint64 `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"`
+	FailedWork uint64 `protobuf:"varint,6,opt,name=failed_work,json=failedWork,proto3" json:"failed_work,omitempty"`
+	Missed     uint64 `protobuf:"varint,7,opt,name=missed,proto3" json:"missed,omitempty"`
+	MissedWork uint64 `protobuf:"varint,8,opt,name=missed_work,json=missedWork,proto3" json:"missed_work,omitempty"`
+	Excused    uint64 `protobuf:"varint,9,opt,name=excused,proto3" json:"excused,omitempty"`
+}
+
+func (m *Duty) Reset()         { *m = Duty{} }
+func (m *Duty) String() string { return proto.CompactTextString(m) }
+func (*Duty) ProtoMessage()    {}
+func (*Duty) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{24}
+}
+func (m *Duty) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Duty) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Duty.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Duty) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Duty.Merge(m, src)
+}
+func (m *Duty) XXX_Size() int {
+	return m.Size()
+}
+func (m *Duty) XXX_DiscardUnknown() {
+	xxx_messageInfo_Duty.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Duty proto.InternalMessageInfo
+
+func (m *Duty) GetDone() uint64 {
+	if m != nil {
+		return m.Done
+	}
+	return 0
+}
+
+func (m *Duty) GetDoneWork() uint64 {
+	if m != nil {
+		return m.DoneWork
+	}
+	return 0
+}
+
+func (m *Duty) GetLate() uint64 {
+	if m != nil {
+		return m.Late
+	}
+	return 0
+}
+
+func (m *Duty) GetLateWork() uint64 {
+	if m != nil {
+		return m.LateWork
+	}
+	return 0
+}
+
+func (m *Duty) GetFailed() uint64 {
+	if m != nil {
+		return m.Failed
+	}
+	return 0
+}
+
+func (m *Duty) GetFailedWork() uint64 {
+	if m != nil {
+		return m.FailedWork
+	}
+	return 0
+}
+
+func (m *Duty) GetMissed() uint64 {
+	if m != nil {
+		return m.Missed
+	}
+	return 0
+}
+
+func (m *Duty) GetMissedWork() uint64 {
+	if m != nil {
+		return m.MissedWork
+	}
+	return 0
+}
+
+func (m *Duty) GetExcused() uint64 {
+	if m != nil {
+		return m.Excused
+	}
+	return 0
+}
+
+// Miss is a silence that is not judged yet.
+type Miss struct {
+	Operator    []byte `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	Entity      string `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+	Work        uint64 `protobuf:"varint,3,opt,name=work,proto3" json:"work,omitempty"`
+	IntentIndex uint64 `protobuf:"varint,4,opt,name=intent_index,json=intentIndex,proto3" json:"intent_index,omitempty"`
+	Height      uint64 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
+}
+
+func (m *Miss) Reset()         { *m = Miss{} }
+func (m *Miss) String() string { return proto.CompactTextString(m) }
+func (*Miss) ProtoMessage()    {}
+func (*Miss) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{25}
+}
+func (m *Miss) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Miss) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Miss.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Miss) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Miss.Merge(m, src)
+}
+func (m *Miss) XXX_Size() int {
+	return m.Size()
+}
+func (m *Miss) XXX_DiscardUnknown() {
+	xxx_messageInfo_Miss.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Miss proto.InternalMessageInfo
+
+func (m *Miss) GetOperator() []byte {
+	if m != nil {
+		return m.Operator
+	}
+	return nil
+}
+
+func (m *Miss) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Miss) GetWork() uint64 {
+	if m != nil {
+		return m.Work
+	}
+	return 0
+}
+
+func (m *Miss) GetIntentIndex() uint64 {
+	if m != nil {
+		return m.IntentIndex
+	}
+	return 0
+}
+
+func (m *Miss) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+// Tally counts the attempts that came due in one block, by entity in the order of names.
+type Tally struct {
+	Entities []EntityTally `protobuf:"bytes,1,rep,name=entities,proto3" json:"entities"`
+}
+
+func (m *Tally) Reset()         { *m = Tally{} }
+func (m *Tally) String() string { return proto.CompactTextString(m) }
+func (*Tally) ProtoMessage()    {}
+func (*Tally) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{26}
+}
+func (m *Tally) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Tally) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Tally.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Tally) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Tally.Merge(m, src)
+}
+func (m *Tally) XXX_Size() int {
+	return m.Size()
+}
+func (m *Tally) XXX_DiscardUnknown() {
+	xxx_messageInfo_Tally.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Tally proto.InternalMessageInfo
+
+func (m *Tally) GetEntities() []EntityTally {
+	if m != nil {
+		return m.Entities
+	}
+	return nil
+}
+
+type EntityTally struct {
+	Entity string `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Due    uint32 `protobuf:"varint,2,opt,name=due,proto3" json:"due,omitempty"`
+	Missed uint32 `protobuf:"varint,3,opt,name=missed,proto3" json:"missed,omitempty"`
+}
+
+func (m *EntityTally) Reset()         { *m = EntityTally{} }
+func (m *EntityTally) String() string { return proto.CompactTextString(m) }
+func (*EntityTally) ProtoMessage()    {}
+func (*EntityTally) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{27}
+}
+func (m *EntityTally) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EntityTally) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EntityTally.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EntityTally) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EntityTally.Merge(m, src)
+}
+func (m *EntityTally) XXX_Size() int {
+	return m.Size()
+}
+func (m *EntityTally) XXX_DiscardUnknown() {
+	xxx_messageInfo_EntityTally.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EntityTally proto.InternalMessageInfo
+
+func (m *EntityTally) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *EntityTally) GetDue() uint32 {
+	if m != nil {
+		return m.Due
+	}
+	return 0
+}
+
+func (m *EntityTally) GetMissed() uint32 {
+	if m != nil {
+		return m.Missed
+	}
+	return 0
+}
+
+// Epoch is the present one. Its seed is chained from the hash of its first block.
+type Epoch struct {
+	Number        uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Seed          []byte `protobuf:"bytes,2,opt,name=seed,proto3" json:"seed,omitempty"`
+	StartedHeight uint64 `protobuf:"varint,3,opt,name=started_height,json=startedHeight,proto3" json:"started_height,omitempty"`
+	StartedMs     uint64 `protobuf:"varint,4,opt,name=started_ms,json=startedMs,proto3" json:"started_ms,omitempty"`
+}
+
+func (m *Epoch) Reset()         { *m = Epoch{} }
+func (m *Epoch) String() string { return proto.CompactTextString(m) }
+func (*Epoch) ProtoMessage()    {}
+func (*Epoch) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{28}
+}
+func (m *Epoch) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Epoch) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Epoch.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Epoch) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Epoch.Merge(m, src)
+}
+func (m *Epoch) XXX_Size() int {
+	return m.Size()
+}
+func (m *Epoch) XXX_DiscardUnknown() {
+	xxx_messageInfo_Epoch.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Epoch proto.InternalMessageInfo
+
+func (m *Epoch) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *Epoch) GetSeed() []byte {
+	if m != nil {
+		return m.Seed
+	}
+	return nil
+}
+
+func (m *Epoch) GetStartedHeight() uint64 {
+	if m != nil {
+		return m.StartedHeight
+	}
+	return 0
+}
+
+func (m *Epoch) GetStartedMs() uint64 {
+	if m != nil {
+		return m.StartedMs
+	}
+	return 0
+}
+
 // Empty is the value of an index entry whose key says all. Values are never empty in the store.
 type Index struct {
 	Present bool `protobuf:"varint,1,opt,name=present,proto3" json:"present,omitempty"`
@@ -1269,7 +2161,7 @@ func (m *Index) Reset()         { *m = Index{} }
 func (m *Index) String() string { return proto.CompactTextString(m) }
 func (*Index) ProtoMessage()    {}
 func (*Index) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{18}
+	return fileDescriptor_8a2fe98af28ce44b, []int{29}
 }
 func (m *Index) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1314,7 +2206,7 @@ func (m *NonceChunk) Reset()         { *m = NonceChunk{} }
 func (m *NonceChunk) String() string { return proto.CompactTextString(m) }
 func (*NonceChunk) ProtoMessage()    {}
 func (*NonceChunk) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{19}
+	return fileDescriptor_8a2fe98af28ce44b, []int{30}
 }
 func (m *NonceChunk) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1369,7 +2261,9 @@ type Params struct {
 	OperatorsMax           uint32   `protobuf:"varint,15,opt,name=operators_max,json=operatorsMax,proto3" json:"operators_max,omitempty"`
 	AccountUnitsMin        uint64   `protobuf:"varint,17,opt,name=account_units_min,json=accountUnitsMin,proto3" json:"account_units_min,omitempty"`
 	PrunePerBlockMax       uint32   `protobuf:"varint,16,opt,name=prune_per_block_max,json=prunePerBlockMax,proto3" json:"prune_per_block_max,omitempty"`
-	// O2, in force from the issue that brings executors
+	ExecutionFee           uint64   `protobuf:"varint,18,opt,name=execution_fee,json=executionFee,proto3" json:"execution_fee,omitempty"`
+	ResourcesPerUnit       uint64   `protobuf:"varint,19,opt,name=resources_per_unit,json=resourcesPerUnit,proto3" json:"resources_per_unit,omitempty"`
+	// O2
 	AttemptMs               uint64 `protobuf:"varint,32,opt,name=attempt_ms,json=attemptMs,proto3" json:"attempt_ms,omitempty"`
 	AttemptsMax             uint32 `protobuf:"varint,33,opt,name=attempts_max,json=attemptsMax,proto3" json:"attempts_max,omitempty"`
 	AttemptsMin             uint32 `protobuf:"varint,34,opt,name=attempts_min,json=attemptsMin,proto3" json:"attempts_min,omitempty"`
@@ -1377,13 +2271,18 @@ type Params struct {
 	DeadlineMsMax           uint64 `protobuf:"varint,36,opt,name=deadline_ms_max,json=deadlineMsMax,proto3" json:"deadline_ms_max,omitempty"`
 	InFlightPerRequesterMax uint32 `protobuf:"varint,37,opt,name=in_flight_per_requester_max,json=inFlightPerRequesterMax,proto3" json:"in_flight_per_requester_max,omitempty"`
 	InFlightMax             uint32 `protobuf:"varint,38,opt,name=in_flight_max,json=inFlightMax,proto3" json:"in_flight_max,omitempty"`
+	StakeCap                uint64 `protobuf:"varint,39,opt,name=stake_cap,json=stakeCap,proto3" json:"stake_cap,omitempty"`
+	EpochMs                 uint64 `protobuf:"varint,40,opt,name=epoch_ms,json=epochMs,proto3" json:"epoch_ms,omitempty"`
+	EpochBlocksMin          uint32 `protobuf:"varint,41,opt,name=epoch_blocks_min,json=epochBlocksMin,proto3" json:"epoch_blocks_min,omitempty"`
+	Witnesses               uint32 `protobuf:"varint,42,opt,name=witnesses,proto3" json:"witnesses,omitempty"`
+	AttestationsMin         uint32 `protobuf:"varint,43,opt,name=attestations_min,json=attestationsMin,proto3" json:"attestations_min,omitempty"`
 }
 
 func (m *Params) Reset()         { *m = Params{} }
 func (m *Params) String() string { return proto.CompactTextString(m) }
 func (*Params) ProtoMessage()    {}
 func (*Params) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{20}
+	return fileDescriptor_8a2fe98af28ce44b, []int{31}
 }
 func (m *Params) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1531,6 +2430,20 @@ func (m *Params) GetPrunePerBlockMax() uint32 {
 	return 0
 }
 
+func (m *Params) GetExecutionFee() uint64 {
+	if m != nil {
+		return m.ExecutionFee
+	}
+	return 0
+}
+
+func (m *Params) GetResourcesPerUnit() uint64 {
+	if m != nil {
+		return m.ResourcesPerUnit
+	}
+	return 0
+}
+
 func (m *Params) GetAttemptMs() uint64 {
 	if m != nil {
 		return m.AttemptMs
@@ -1580,6 +2493,41 @@ func (m *Params) GetInFlightMax() uint32 {
 	return 0
 }
 
+func (m *Params) GetStakeCap() uint64 {
+	if m != nil {
+		return m.StakeCap
+	}
+	return 0
+}
+
+func (m *Params) GetEpochMs() uint64 {
+	if m != nil {
+		return m.EpochMs
+	}
+	return 0
+}
+
+func (m *Params) GetEpochBlocksMin() uint32 {
+	if m != nil {
+		return m.EpochBlocksMin
+	}
+	return 0
+}
+
+func (m *Params) GetWitnesses() uint32 {
+	if m != nil {
+		return m.Witnesses
+	}
+	return 0
+}
+
+func (m *Params) GetAttestationsMin() uint32 {
+	if m != nil {
+		return m.AttestationsMin
+	}
+	return 0
+}
+
 func init() {
 	proto.RegisterEnum("mprd.state.v1.Class", Class_name, Class_value)
 	proto.RegisterType((*Clock)(nil), "mprd.state.v1.Clock")
@@ -1600,6 +2548,17 @@ func init() {
 	proto.RegisterType((*Pending)(nil), "mprd.state.v1.Pending")
 	proto.RegisterType((*Vote)(nil), "mprd.state.v1.Vote")
 	proto.RegisterType((*Usage)(nil), "mprd.state.v1.Usage")
+	proto.RegisterType((*Action)(nil), "mprd.state.v1.Action")
+	proto.RegisterType((*Attempt)(nil), "mprd.state.v1.Attempt")
+	proto.RegisterType((*Witness)(nil), "mprd.state.v1.Witness")
+	proto.RegisterType((*Occupancy)(nil), "mprd.state.v1.Occupancy")
+	proto.RegisterType((*Group)(nil), "mprd.state.v1.Group")
+	proto.RegisterType((*Member)(nil), "mprd.state.v1.Member")
+	proto.RegisterType((*Duty)(nil), "mprd.state.v1.Duty")
+	proto.RegisterType((*Miss)(nil), "mprd.state.v1.Miss")
+	proto.RegisterType((*Tally)(nil), "mprd.state.v1.Tally")
+	proto.RegisterType((*EntityTally)(nil), "mprd.state.v1.EntityTally")
+	proto.RegisterType((*Epoch)(nil), "mprd.state.v1.Epoch")
 	proto.RegisterType((*Index)(nil), "mprd.state.v1.Index")
 	proto.RegisterType((*NonceChunk)(nil), "mprd.state.v1.NonceChunk")
 	proto.RegisterType((*Params)(nil), "mprd.state.v1.Params")
@@ -1608,115 +2567,163 @@ func init() {
 func init() { proto.RegisterFile("mprd/state/v1/state.proto", fileDescriptor_8a2fe98af28ce44b) }
 
 var fileDescriptor_8a2fe98af28ce44b = []byte{
-	// 1722 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x74, 0x57, 0x4b, 0x6f, 0x1c, 0xc7,
-	0x11, 0xe6, 0x92, 0xfb, 0xe0, 0xd6, 0x72, 0xf9, 0x18, 0x52, 0xd6, 0x4a, 0x4a, 0x28, 0x6a, 0x6c,
-	0x2b, 0x8c, 0x00, 0x91, 0x91, 0xe4, 0x1c, 0x1c, 0xe4, 0xb2, 0x64, 0xa8, 0x07, 0x24, 0xca, 0xc4,
-	0x50, 0x52, 0x80, 0x20, 0xc0, 0xa0, 0x77, 0xa6, 0xb8, 0x6c, 0xec, 0x6c, 0xcf, 0xb8, 0xbb, 0x87,
-	0x8f, 0x3f, 0x90, 0x73, 0x0e, 0xf9, 0x13, 0xb9, 0x25, 0xc8, 0x9f, 0xf0, 0xd1, 0xc7, 0x9c, 0x02,
-	0x43, 0xfa, 0x23, 0x41, 0x55, 0xf7, 0xec, 0x83, 0x96, 0x6f, 0x53, 0x5f, 0x7d, 0xdd, 0xf5, 0xec,
-	0xea, 0x1e, 0xb8, 0x33, 0x2e, 0x74, 0xba, 0x6f, 0xac, 0xb0, 0xb8, 0x7f, 0xf1, 0xc4, 0x7d, 0xec,
-	0x15, 0x3a, 0xb7, 0x79, 0xd0, 0x25, 0xd5, 0x9e, 0x43, 0x2e, 0x9e, 0xdc, 0xdd, 0x1a, 0xe6, 0xc3,
-	0x9c, 0x35, 0xfb, 0xf4, 0xe5, 0x48, 0x77, 0x37, 0x79, 0xbd, 0xbd, 0xa2, 0xc5, 0xf6, 0xca, 0x81,
-	0xe1, 0x5f, 0xa1, 0x71, 0x98, 0xe5, 0xc9, 0x28, 0xf8, 0x02, 0x9a, 0xe7, 0x28, 0x87, 0xe7, 0xb6,
-	0x57, 0xdb, 0xa9, 0xed, 0xd6, 0x23, 0x2f, 0x05, 0xb7, 0xa1, 0x65, 0xe5, 0x18, 0xe3, 0xb1, 0xe9,
-	0x2d, 0x3a, 0x05, 0x89, 0xc7, 0x26, 0x08, 0xa1, 0x9b, 0x9c, 0x0b, 0xa9, 0xe2, 0x4a, 0xbd, 0xc4,
-	0xea, 0x0e, 0x83, 0xef, 0x98, 0x13, 0xfe, 0xa7, 0x06, 0xad, 0x7e, 0x92, 0xe4, 0xa5, 0xb2, 0xc1,
-	0x37, 0x00, 0x45, 0x39, 0xc8, 0x64, 0x12, 0x8f, 0xf0, 0x9a, 0x8d, 0x74, 0x9e, 0xde, 0xda, 0x63,
-	0xc7, 0xed, 0xd5, 0xde, 0xc5, 0x93, 0xbd, 0x13, 0xd6, 0xbe, 0xc6, 0xeb, 0xa8, 0x5d, 0x54, 0x9f,
-	0x41, 0x0f, 0x5a, 0x03, 0x91, 0x09, 0x95, 0xa0, 0x37, 0x5f, 0x89, 0xc1, 0x23, 0x68, 0x24, 0x99,
-	0x30, 0xce, 0xee, 0xea, 0xd3, 0xad, 0xbd, 0xb9, 0x1c, 0xec, 0x1d, 0x92, 0x2e, 0x72, 0x14, 0x0a,
-	0x0e, 0x95, 0x95, 0xf6, 0xba, 0x57, 0xdf, 0xa9, 0xed, 0xb6, 0x23, 0x2f, 0x05, 0x5b, 0xd0, 0xd0,
-	0x79, 0x86, 0xa6, 0xd7, 0xd8, 0x59, 0xda, 0x6d, 0x47, 0x4e, 0x08, 0x5f, 0xc2, 0xf2, 0x6b, 0xbc,
-	0xfe, 0xee, 0x52, 0xa1, 0x26, 0xfb, 0x22, 0x4d, 0x35, 0x1a, 0xc3, 0x2e, 0xaf, 0x44, 0x95, 0x48,
-	0xf1, 0x6b, 0xb4, 0x52, 0x63, 0x1a, 0x0b, 0x3b, 0x4d, 0x4f, 0xc7, 0x83, 0x7d, 0x7b, 0x6c, 0xc2,
-	0x6d, 0x68, 0xf6, 0xc7, 0x1c, 0xfd, 0x16, 0x34, 0x4a, 0x25, 0xad, 0xf1, 0xd9, 0x75, 0x42, 0xf8,
-	0x07, 0x68, 0x9e, 0x96, 0x45, 0x91, 0x71, 0x9c, 0x43, 0x54, 0x68, 0x64, 0xc5, 0xa8, 0x44, 0xf2,
-	0x7d, 0x50, 0x6a, 0x85, 0x69, 0x95, 0x7f, 0x27, 0x85, 0x87, 0xd0, 0x3e, 0xcc, 0xc7, 0x63, 0x69,
-	0x2d, 0x22, 0x2d, 0x1f, 0xe3, 0x78, 0x80, 0x9a, 0x96, 0x2f, 0x91, 0x9b, 0x5e, 0x0c, 0x7e, 0x05,
-	0x6d, 0x7b, 0xae, 0xd1, 0x9c, 0xe7, 0x99, 0xdb, 0xa1, 0x1b, 0x4d, 0x81, 0xf0, 0x5b, 0x68, 0x1e,
-	0x94, 0x2a, 0xcd, 0x30, 0xd8, 0x87, 0xc6, 0x99, 0xa4, 0x54, 0xd0, 0xfa, 0xce, 0xd3, 0xcd, 0x1b,
-	0xe9, 0x7c, 0x2e, 0x33, 0x3c, 0xa8, 0xff, 0xf0, 0xbf, 0xfb, 0x0b, 0x91, 0xe3, 0x85, 0xdf, 0x40,
-	0x9d, 0xc0, 0x20, 0x80, 0x7a, 0x21, 0xec, 0x39, 0xbb, 0xdd, 0x8e, 0xf8, 0x9b, 0xdc, 0x49, 0x72,
-	0x65, 0x51, 0x59, 0x36, 0xb9, 0x12, 0x55, 0x62, 0x78, 0x04, 0x2b, 0xfd, 0xc4, 0xca, 0x0b, 0x3c,
-	0xc9, 0x33, 0x99, 0x5c, 0xd3, 0xea, 0x73, 0x61, 0xce, 0x7d, 0x72, 0xf9, 0x3b, 0x78, 0x00, 0x2b,
-	0x46, 0xaa, 0x04, 0x63, 0xdf, 0x90, 0x3e, 0xb1, 0x8c, 0xbd, 0x64, 0x28, 0xfc, 0x77, 0x0d, 0x96,
-	0xbf, 0x2b, 0x50, 0x0b, 0x9b, 0xeb, 0xe0, 0x37, 0xb0, 0x86, 0x57, 0x98, 0x94, 0x36, 0xd7, 0xf1,
-	0x50, 0xe7, 0x65, 0xe1, 0x82, 0x68, 0x47, 0xab, 0x15, 0xfc, 0x82, 0x51, 0x2a, 0x82, 0xb1, 0x62,
-	0x54, 0xb5, 0x92, 0x13, 0x82, 0x6d, 0x00, 0x8d, 0x45, 0x69, 0x85, 0x95, 0xb9, 0xf2, 0x5d, 0x3c,
-	0x83, 0x50, 0x06, 0x4d, 0x69, 0x0a, 0x54, 0x29, 0xa6, 0xdc, 0x3f, 0xcb, 0xd1, 0x14, 0x08, 0x76,
-	0x61, 0x5d, 0xe3, 0x50, 0x1a, 0x8b, 0xd3, 0x4e, 0x68, 0xf0, 0x1e, 0xab, 0x53, 0x9c, 0x9b, 0xe1,
-	0x9f, 0x4b, 0xd0, 0x7c, 0x27, 0xf4, 0x10, 0xb9, 0x1b, 0xce, 0x32, 0x44, 0xeb, 0x93, 0xe6, 0x04,
-	0xca, 0x85, 0x95, 0xa8, 0xd9, 0xbb, 0x76, 0xc4, 0xdf, 0x54, 0x7d, 0xda, 0xc6, 0x3b, 0xd6, 0x8e,
-	0xbc, 0x14, 0xdc, 0x85, 0xe5, 0x44, 0x4b, 0x2b, 0x13, 0x91, 0x79, 0x9f, 0x26, 0x72, 0xf0, 0x14,
-	0x9a, 0x99, 0x18, 0x60, 0xe6, 0xda, 0xba, 0xf3, 0xb3, 0xa3, 0xf1, 0x86, 0x94, 0xbe, 0x98, 0x9e,
-	0x19, 0x7c, 0x0d, 0xab, 0xf3, 0x39, 0xec, 0x35, 0xd9, 0x5e, 0x77, 0x2e, 0x85, 0x94, 0x2b, 0x99,
-	0xe2, 0xb8, 0xc8, 0xb9, 0xb6, 0x2d, 0x36, 0x3c, 0x83, 0x90, 0xbb, 0x67, 0xa8, 0x12, 0x4c, 0x7b,
-	0xcb, 0xac, 0xf3, 0x52, 0xf0, 0x5b, 0xd8, 0xb8, 0x10, 0x59, 0x89, 0x94, 0x20, 0x2d, 0xcd, 0x28,
-	0x1e, 0x4b, 0xd5, 0x6b, 0xbb, 0x34, 0xb1, 0xa2, 0x6f, 0x23, 0x69, 0x46, 0xc7, 0x52, 0x05, 0xcf,
-	0xa0, 0x39, 0xc8, 0x4b, 0x95, 0x9a, 0x1e, 0xcc, 0xce, 0x88, 0x89, 0xf7, 0x07, 0xac, 0xac, 0xdc,
-	0x77, 0xd4, 0xe0, 0x31, 0xd4, 0x4d, 0x81, 0x49, 0xaf, 0xc3, 0x4b, 0x6e, 0x36, 0xef, 0x69, 0x81,
-	0x89, 0x5f, 0xc0, 0xb4, 0xe0, 0x3e, 0x74, 0x32, 0x61, 0x6c, 0x2c, 0x12, 0xae, 0xf9, 0x0a, 0x37,
-	0x1f, 0x10, 0xd4, 0x67, 0x24, 0x7c, 0x02, 0x0d, 0xce, 0x12, 0xd5, 0x44, 0x89, 0x31, 0x56, 0xdd,
-	0x4d, 0xdf, 0x54, 0x3d, 0xf6, 0xd9, 0x17, 0xca, 0x09, 0xe1, 0x4f, 0x35, 0x68, 0x3a, 0xdf, 0xa8,
-	0x81, 0x35, 0x16, 0x99, 0x4c, 0x84, 0xe1, 0x40, 0x6b, 0x7c, 0xec, 0x3a, 0x15, 0x46, 0x51, 0xce,
-	0x51, 0xc4, 0x95, 0x3f, 0x99, 0x53, 0x8a, 0xb8, 0x0a, 0x7e, 0x0f, 0xb7, 0x35, 0x7e, 0x5f, 0xa2,
-	0xb1, 0x26, 0x2e, 0x50, 0xc7, 0x06, 0x93, 0x5c, 0xa5, 0xcc, 0x76, 0x4d, 0xba, 0x55, 0xa9, 0x4f,
-	0x50, 0x9f, 0xb2, 0x92, 0x96, 0xdd, 0x83, 0xf6, 0xa0, 0xd4, 0xc6, 0x32, 0xb1, 0xce, 0xc4, 0x65,
-	0x06, 0x48, 0x79, 0x17, 0x96, 0x07, 0x22, 0x19, 0x21, 0xa5, 0xd7, 0xcd, 0xbc, 0x89, 0x1c, 0xec,
-	0x40, 0x27, 0xd1, 0x98, 0xd2, 0x68, 0x14, 0x99, 0xe9, 0x35, 0x59, 0x3d, 0x0b, 0x85, 0xff, 0x58,
-	0x84, 0x3a, 0xe5, 0x92, 0xda, 0x80, 0xc6, 0x93, 0x76, 0x47, 0xc6, 0x0d, 0xac, 0x19, 0x24, 0xd8,
-	0x9f, 0x31, 0xb3, 0x38, 0x3b, 0x4f, 0xdc, 0xa4, 0x3f, 0x70, 0xba, 0x19, 0xdb, 0x7b, 0xb0, 0xf9,
-	0x99, 0x58, 0x7d, 0x9c, 0x1b, 0x3f, 0x8b, 0x93, 0x4a, 0xc0, 0x31, 0xf9, 0x00, 0x9d, 0x40, 0xdd,
-	0x57, 0x88, 0xd2, 0x60, 0xca, 0x27, 0x70, 0x39, 0xf2, 0x12, 0x45, 0x5d, 0x25, 0x96, 0xdb, 0xba,
-	0x1b, 0x4d, 0xe4, 0xa0, 0x3f, 0x1f, 0x75, 0x8b, 0xbd, 0xbd, 0x73, 0xf3, 0x32, 0x99, 0x30, 0x7c,
-	0x1b, 0xcd, 0xa5, 0x25, 0x02, 0x98, 0x12, 0x3e, 0xdb, 0x31, 0x3d, 0x68, 0x5d, 0xa0, 0x36, 0x94,
-	0x2c, 0xd7, 0x33, 0x95, 0x48, 0x2e, 0xa7, 0x72, 0x88, 0xc6, 0x72, 0xac, 0x2b, 0x91, 0x97, 0xc2,
-	0x7f, 0x2d, 0x42, 0xeb, 0x04, 0x55, 0x2a, 0xd5, 0x90, 0x06, 0x90, 0xcf, 0x00, 0x6a, 0x3f, 0x28,
-	0xa7, 0xc0, 0xcc, 0xdd, 0xb6, 0x38, 0x77, 0xb7, 0x3d, 0x83, 0x96, 0x27, 0xf1, 0xd6, 0x93, 0xa0,
-	0x5c, 0x09, 0x22, 0xa7, 0x72, 0xed, 0x1e, 0x55, 0x4c, 0xbe, 0xd4, 0x35, 0x0a, 0x3b, 0x19, 0x65,
-	0x75, 0x7f, 0xa9, 0x3b, 0x90, 0xe6, 0x18, 0x71, 0xf0, 0xaa, 0x90, 0x1a, 0xcd, 0xdc, 0xb8, 0xeb,
-	0x78, 0x90, 0x39, 0x9c, 0xf1, 0xef, 0x4b, 0xba, 0x08, 0xa7, 0x19, 0x77, 0x32, 0xdd, 0x34, 0x17,
-	0xb9, 0xc5, 0x2a, 0xd7, 0x37, 0x0f, 0xeb, 0x87, 0xdc, 0x4e, 0x6e, 0x1a, 0xe6, 0xd1, 0x6c, 0x4a,
-	0x31, 0x91, 0x94, 0xaf, 0x58, 0xaa, 0x14, 0xaf, 0x78, 0xb8, 0xd4, 0xa3, 0x6e, 0x85, 0xbe, 0x22,
-	0x30, 0x94, 0x50, 0xa7, 0xb5, 0x64, 0x5b, 0x14, 0x85, 0xce, 0x2f, 0x26, 0xd9, 0x9a, 0xc8, 0xbf,
-	0x98, 0xac, 0xc7, 0x5c, 0xa0, 0x54, 0x26, 0xd6, 0x3f, 0x27, 0xe6, 0xfa, 0xf5, 0x83, 0x53, 0x45,
-	0x15, 0x27, 0xfc, 0x33, 0x34, 0xde, 0x1b, 0x31, 0x44, 0xda, 0xef, 0x52, 0xaa, 0x34, 0xbf, 0xac,
-	0x5e, 0x4d, 0x4e, 0x72, 0x25, 0x33, 0x79, 0xa9, 0x13, 0xac, 0x1e, 0x06, 0x53, 0x80, 0xda, 0xa1,
-	0x70, 0xb5, 0x65, 0x6b, 0xdd, 0xa8, 0x12, 0xc3, 0x07, 0xd0, 0xe0, 0x60, 0x98, 0xa2, 0xd1, 0xd0,
-	0x94, 0xad, 0x71, 0x2f, 0x57, 0x62, 0xf8, 0x10, 0xe0, 0x6d, 0xae, 0x12, 0x3c, 0x3c, 0x2f, 0xd5,
-	0x88, 0x78, 0xae, 0x63, 0x26, 0xef, 0x13, 0x2f, 0x86, 0x7f, 0x6b, 0x41, 0xf3, 0x44, 0x68, 0x31,
-	0x36, 0xc1, 0x2d, 0x68, 0x0e, 0x45, 0x41, 0xa5, 0xf2, 0xaf, 0x8f, 0xa1, 0x28, 0x8e, 0x0d, 0x0d,
-	0x65, 0x9b, 0x8f, 0x50, 0xc5, 0x99, 0x3c, 0xa3, 0x17, 0xdc, 0x64, 0x10, 0xd5, 0xa3, 0x55, 0x56,
-	0xbc, 0x91, 0x67, 0x78, 0xcc, 0xb3, 0x68, 0x1b, 0x3a, 0x66, 0x84, 0x97, 0x15, 0xc9, 0x9d, 0xcb,
-	0x36, 0x41, 0x13, 0xfd, 0xa5, 0x90, 0xb6, 0xd2, 0xbb, 0xae, 0x69, 0x13, 0xe4, 0xf4, 0x0f, 0x61,
-	0x6d, 0x40, 0xcf, 0xcc, 0x78, 0x70, 0x6d, 0xd1, 0x71, 0x5c, 0xd7, 0x74, 0x19, 0x3e, 0x20, 0x94,
-	0x78, 0x21, 0x38, 0x20, 0x1e, 0xfa, 0xb9, 0xd8, 0x74, 0xbd, 0xc5, 0xe0, 0x0b, 0x37, 0x17, 0xbf,
-	0xa4, 0x87, 0x97, 0x4f, 0x25, 0x73, 0x5a, 0xcc, 0x59, 0x99, 0x80, 0x44, 0xfa, 0x1d, 0x6c, 0xb9,
-	0x52, 0xc4, 0xf3, 0x5c, 0xd7, 0x39, 0x81, 0xd3, 0x45, 0xb3, 0x2b, 0xee, 0x41, 0xdb, 0xaf, 0x18,
-	0x1b, 0x7f, 0x35, 0x2d, 0x3b, 0xe0, 0xd8, 0x04, 0xdf, 0xc2, 0x1d, 0x5f, 0x22, 0x1e, 0x4f, 0x93,
-	0xd3, 0xc7, 0x7b, 0x02, 0xd7, 0xf0, 0x0b, 0x4f, 0x38, 0x41, 0x1d, 0x55, 0x6a, 0xda, 0xf7, 0x3e,
-	0x74, 0xaa, 0xa5, 0x44, 0xee, 0x30, 0x19, 0x3c, 0x44, 0x84, 0x3b, 0x34, 0x2c, 0x0d, 0xc6, 0x67,
-	0x88, 0x7c, 0x13, 0xf1, 0x1b, 0xd7, 0xe0, 0x73, 0xc4, 0x60, 0x07, 0x56, 0x28, 0x11, 0x64, 0x92,
-	0x1e, 0x8c, 0xbd, 0xae, 0x9f, 0xb4, 0x82, 0x46, 0xe1, 0x7b, 0x25, 0x6d, 0xb0, 0x09, 0x8d, 0xb1,
-	0x54, 0xf1, 0xa8, 0xb7, 0xba, 0xb3, 0xb4, 0xdb, 0x8d, 0xea, 0x63, 0xa9, 0x5e, 0x53, 0x86, 0x72,
-	0xff, 0x38, 0x72, 0x51, 0xaf, 0xb1, 0xd1, 0x95, 0x09, 0x48, 0x66, 0x1f, 0xc1, 0x86, 0x70, 0x4f,
-	0x73, 0xde, 0xdb, 0xdd, 0x54, 0x1b, 0x6c, 0x60, 0xcd, 0x2b, 0xc8, 0x02, 0xdf, 0x56, 0x8f, 0x61,
-	0xb3, 0xd0, 0xa5, 0x42, 0xf6, 0xc4, 0x15, 0x88, 0xb6, 0x5d, 0xe7, 0x6d, 0xd7, 0x59, 0x75, 0x82,
-	0xfa, 0x80, 0x14, 0xb4, 0xf5, 0xaf, 0x01, 0x84, 0xb5, 0x38, 0x2e, 0x78, 0x3c, 0xec, 0xb8, 0x66,
-	0xf0, 0xc8, 0x31, 0x5f, 0x8f, 0x5e, 0x70, 0xde, 0x3d, 0x70, 0x77, 0x5f, 0x85, 0xd1, 0x0e, 0x73,
-	0x14, 0xa9, 0x7a, 0xe1, 0x0d, 0x8a, 0x54, 0x64, 0x84, 0x3d, 0x71, 0x84, 0x2f, 0xdd, 0xcb, 0xd6,
-	0x21, 0xa4, 0x7e, 0x08, 0x6b, 0x29, 0x8a, 0x34, 0x93, 0x6a, 0xd2, 0xda, 0x5f, 0x55, 0x53, 0xc3,
-	0xc1, 0xae, 0x33, 0xff, 0x08, 0xf7, 0xa4, 0x8a, 0xcf, 0x32, 0x7a, 0x56, 0x7e, 0xa6, 0xb6, 0x5f,
-	0xf3, 0xbe, 0xb7, 0xa5, 0x7a, 0xce, 0x8c, 0x9b, 0xc5, 0x0d, 0xa1, 0x3b, 0x5d, 0x4d, 0xfc, 0x87,
-	0xce, 0xd1, 0x8a, 0x7f, 0x2c, 0xae, 0x1e, 0x9d, 0xd2, 0x2f, 0x16, 0xfd, 0x85, 0xdc, 0x82, 0x8d,
-	0xc3, 0x37, 0xfd, 0xd3, 0xd3, 0xf8, 0xfd, 0xdb, 0xd3, 0x93, 0xa3, 0xc3, 0x57, 0xcf, 0x5f, 0x1d,
-	0xfd, 0x69, 0x7d, 0x21, 0x58, 0x83, 0x8e, 0x83, 0x5f, 0xbe, 0x3f, 0xee, 0xbf, 0x5d, 0xaf, 0x4d,
-	0x81, 0xfe, 0x8b, 0xa3, 0xb7, 0xef, 0xd6, 0x17, 0x83, 0x0d, 0xe8, 0x3a, 0xe0, 0xf4, 0x28, 0xfa,
-	0xf0, 0xea, 0xf0, 0x68, 0x7d, 0xe9, 0xe0, 0xab, 0x1f, 0x3e, 0x6e, 0xd7, 0x7e, 0xfc, 0xb8, 0x5d,
-	0xfb, 0xe9, 0xe3, 0x76, 0xed, 0xef, 0x9f, 0xb6, 0x17, 0x7e, 0xfc, 0xb4, 0xbd, 0xf0, 0xdf, 0x4f,
-	0xdb, 0x0b, 0x7f, 0x81, 0xe9, 0x6f, 0xe2, 0xa0, 0xc9, 0x3f, 0x79, 0xcf, 0xfe, 0x1f, 0x00, 0x00,
-	0xff, 0xff, 0xa4, 0xe6, 0xe7, 0xdc, 0x3b, 0x0e, 0x00, 0x00,
+	// 2490 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xbc, 0x58, 0xcd, 0x6e, 0x1c, 0xc7,
+	0x11, 0xd6, 0x92, 0xfb, 0x5b, 0xbb, 0xcb, 0x9f, 0x21, 0x6d, 0xad, 0x28, 0x9b, 0xa6, 0xc6, 0xb6,
+	0x4c, 0x2b, 0x11, 0x15, 0xc9, 0x36, 0x10, 0x1b, 0x46, 0x00, 0x92, 0xa6, 0x2c, 0xc2, 0x5e, 0x89,
+	0x18, 0x4a, 0x36, 0x12, 0x04, 0x58, 0x0c, 0x67, 0x9a, 0xcb, 0xc6, 0xce, 0xce, 0x8c, 0xbb, 0x7b,
+	0xf8, 0x73, 0xcf, 0x25, 0xb7, 0x1c, 0xf2, 0x12, 0x41, 0x4e, 0x41, 0x5e, 0xc2, 0x47, 0x5f, 0x02,
+	0xe4, 0x14, 0x18, 0x52, 0x1e, 0x21, 0x0f, 0x10, 0x54, 0x55, 0xf7, 0xec, 0x2e, 0x49, 0x01, 0x81,
+	0x0e, 0x39, 0x6d, 0xd7, 0x57, 0xd5, 0xd3, 0xf5, 0xd7, 0x55, 0xd5, 0x0b, 0xb7, 0xc6, 0xb9, 0x8a,
+	0x1f, 0x68, 0x13, 0x1a, 0xf1, 0xe0, 0xf4, 0x21, 0x2f, 0xb6, 0x72, 0x95, 0x99, 0xcc, 0xeb, 0x22,
+	0x6b, 0x8b, 0x91, 0xd3, 0x87, 0x6b, 0xab, 0xc3, 0x6c, 0x98, 0x11, 0xe7, 0x01, 0xae, 0x58, 0x68,
+	0x6d, 0x85, 0xf6, 0x9b, 0x73, 0xdc, 0x6c, 0xce, 0x19, 0xf4, 0x7f, 0x0f, 0xb5, 0xdd, 0x24, 0x8b,
+	0x46, 0xde, 0xdb, 0x50, 0x3f, 0x11, 0x72, 0x78, 0x62, 0x7a, 0x95, 0x8d, 0xca, 0x66, 0x35, 0xb0,
+	0x94, 0x77, 0x13, 0x1a, 0x46, 0x8e, 0xc5, 0x60, 0xac, 0x7b, 0x73, 0xcc, 0x40, 0xb2, 0xaf, 0x3d,
+	0x1f, 0xba, 0xd1, 0x49, 0x28, 0xd3, 0x81, 0x63, 0xcf, 0x13, 0xbb, 0x4d, 0xe0, 0x73, 0x92, 0xf1,
+	0xff, 0x5e, 0x81, 0xc6, 0x76, 0x14, 0x65, 0x45, 0x6a, 0xbc, 0x4f, 0x01, 0xf2, 0xe2, 0x28, 0x91,
+	0xd1, 0x60, 0x24, 0x2e, 0xe8, 0x90, 0xf6, 0xa3, 0xb7, 0xb6, 0x48, 0x71, 0x73, 0xbe, 0x75, 0xfa,
+	0x70, 0xeb, 0x80, 0xb8, 0xdf, 0x88, 0x8b, 0xa0, 0x95, 0xbb, 0xa5, 0xd7, 0x83, 0xc6, 0x51, 0x98,
+	0x84, 0x69, 0x24, 0xec, 0xf1, 0x8e, 0xf4, 0xee, 0x41, 0x2d, 0x4a, 0x42, 0xcd, 0xe7, 0x2e, 0x3c,
+	0x5a, 0xdd, 0x9a, 0xf1, 0xc1, 0xd6, 0x2e, 0xf2, 0x02, 0x16, 0x41, 0xe3, 0x44, 0x6a, 0xa4, 0xb9,
+	0xe8, 0x55, 0x37, 0x2a, 0x9b, 0xad, 0xc0, 0x52, 0xde, 0x2a, 0xd4, 0x54, 0x96, 0x08, 0xdd, 0xab,
+	0x6d, 0xcc, 0x6f, 0xb6, 0x02, 0x26, 0xfc, 0x27, 0xd0, 0xfc, 0x46, 0x5c, 0x3c, 0x3b, 0x4b, 0x85,
+	0xc2, 0xf3, 0xc3, 0x38, 0x56, 0x42, 0x6b, 0x52, 0xb9, 0x13, 0x38, 0x12, 0xed, 0x57, 0xc2, 0x48,
+	0x25, 0xe2, 0x41, 0x68, 0x26, 0xee, 0x69, 0x5b, 0x70, 0xdb, 0xf4, 0xb5, 0xbf, 0x0e, 0xf5, 0xed,
+	0x31, 0x59, 0xbf, 0x0a, 0xb5, 0x22, 0x95, 0x46, 0x5b, 0xef, 0x32, 0xe1, 0x7f, 0x01, 0xf5, 0xc3,
+	0x22, 0xcf, 0x13, 0xb2, 0x73, 0x28, 0x52, 0xa1, 0xa5, 0x93, 0x70, 0x24, 0xea, 0x7e, 0x54, 0xa8,
+	0x54, 0xc4, 0xce, 0xff, 0x4c, 0xf9, 0xbb, 0xd0, 0xda, 0xcd, 0xc6, 0x63, 0x69, 0x8c, 0x10, 0xb8,
+	0x7d, 0x2c, 0xc6, 0x47, 0x42, 0xe1, 0xf6, 0x79, 0x54, 0xd3, 0x92, 0xde, 0x3b, 0xd0, 0x32, 0x27,
+	0x4a, 0xe8, 0x93, 0x2c, 0xe1, 0x2f, 0x74, 0x83, 0x09, 0xe0, 0x7f, 0x0e, 0xf5, 0x9d, 0x22, 0x8d,
+	0x13, 0xe1, 0x3d, 0x80, 0xda, 0xb1, 0x44, 0x57, 0xe0, 0xfe, 0xf6, 0xa3, 0x95, 0x4b, 0xee, 0x7c,
+	0x2c, 0x13, 0xb1, 0x53, 0xfd, 0xf1, 0x5f, 0xef, 0xdd, 0x08, 0x58, 0xce, 0xff, 0x14, 0xaa, 0x08,
+	0x7a, 0x1e, 0x54, 0xf3, 0xd0, 0x9c, 0x90, 0xda, 0xad, 0x80, 0xd6, 0xa8, 0x4e, 0x94, 0xa5, 0x46,
+	0xa4, 0x86, 0x8e, 0xec, 0x04, 0x8e, 0xf4, 0xf7, 0xa0, 0xb3, 0x1d, 0x19, 0x79, 0x2a, 0x0e, 0xb2,
+	0x44, 0x46, 0x17, 0xb8, 0xfb, 0x24, 0xd4, 0x27, 0xd6, 0xb9, 0xb4, 0xf6, 0xee, 0x40, 0x47, 0xcb,
+	0x34, 0x12, 0x03, 0x9b, 0x90, 0xd6, 0xb1, 0x84, 0x3d, 0x21, 0xc8, 0xff, 0x5b, 0x05, 0x9a, 0xcf,
+	0x72, 0xa1, 0x42, 0x93, 0x29, 0xef, 0x23, 0x58, 0x14, 0xe7, 0x22, 0x2a, 0x4c, 0xa6, 0x06, 0x43,
+	0x95, 0x15, 0x39, 0x1b, 0xd1, 0x0a, 0x16, 0x1c, 0xfc, 0x35, 0xa1, 0x18, 0x04, 0x6d, 0xc2, 0x91,
+	0x4b, 0x25, 0x26, 0xbc, 0x75, 0x00, 0x25, 0xf2, 0xc2, 0x84, 0x46, 0x66, 0xa9, 0xcd, 0xe2, 0x29,
+	0x04, 0x3d, 0xa8, 0x0b, 0x9d, 0x8b, 0x34, 0x16, 0x31, 0xe5, 0x4f, 0x33, 0x98, 0x00, 0xde, 0x26,
+	0x2c, 0x29, 0x31, 0x94, 0xda, 0x88, 0x49, 0x26, 0xd4, 0xe8, 0x1b, 0x0b, 0x13, 0x9c, 0x92, 0xe1,
+	0x2f, 0xf3, 0x50, 0x7f, 0x1e, 0xaa, 0xa1, 0xa0, 0x6c, 0x38, 0x4e, 0x84, 0x30, 0xd6, 0x69, 0x4c,
+	0xa0, 0x2f, 0x8c, 0x14, 0x8a, 0xb4, 0x6b, 0x05, 0xb4, 0xc6, 0xe8, 0xe3, 0x67, 0xac, 0x62, 0xad,
+	0xc0, 0x52, 0xde, 0x1a, 0x34, 0x23, 0x25, 0x8d, 0x8c, 0xc2, 0xc4, 0xea, 0x54, 0xd2, 0xde, 0x23,
+	0xa8, 0x27, 0xe1, 0x91, 0x48, 0x38, 0xad, 0xdb, 0x57, 0xae, 0xc6, 0xb7, 0xc8, 0xb4, 0xc1, 0xb4,
+	0x92, 0xde, 0x87, 0xb0, 0x30, 0xeb, 0xc3, 0x5e, 0x9d, 0xce, 0xeb, 0xce, 0xb8, 0x10, 0x7d, 0x25,
+	0x63, 0x31, 0xce, 0x33, 0x8a, 0x6d, 0x83, 0x0e, 0x9e, 0x42, 0x50, 0xdd, 0x63, 0x91, 0x46, 0x22,
+	0xee, 0x35, 0x89, 0x67, 0x29, 0xef, 0x63, 0x58, 0x3e, 0x0d, 0x93, 0x42, 0xa0, 0x83, 0x94, 0xd4,
+	0xa3, 0xc1, 0x58, 0xa6, 0xbd, 0x16, 0xbb, 0x89, 0x18, 0xdb, 0x26, 0x90, 0x7a, 0xd4, 0x97, 0xa9,
+	0xf7, 0x09, 0xd4, 0x8f, 0xb2, 0x22, 0x8d, 0x75, 0x0f, 0xa6, 0x6b, 0x44, 0xa9, 0xfd, 0x0e, 0x31,
+	0x9d, 0xfa, 0x2c, 0xea, 0xdd, 0x87, 0xaa, 0xce, 0x45, 0xd4, 0x6b, 0xd3, 0x96, 0xcb, 0xc9, 0x7b,
+	0x98, 0x8b, 0xc8, 0x6e, 0x20, 0x31, 0xef, 0x3d, 0x68, 0x27, 0xa1, 0x36, 0x83, 0x30, 0xa2, 0x98,
+	0x77, 0x28, 0xf9, 0x00, 0xa1, 0x6d, 0x42, 0xfc, 0x87, 0x50, 0x23, 0x2f, 0x61, 0x4c, 0xd2, 0x70,
+	0x2c, 0x5c, 0x76, 0xe3, 0x1a, 0xa3, 0x47, 0x3a, 0xdb, 0x40, 0x31, 0xe1, 0xff, 0x5c, 0x81, 0x3a,
+	0xeb, 0x86, 0x09, 0xac, 0x44, 0x9e, 0xc8, 0x28, 0xd4, 0x64, 0x68, 0x85, 0xae, 0x5d, 0xdb, 0x61,
+	0x68, 0xe5, 0x8c, 0x48, 0x78, 0x6e, 0x6f, 0xe6, 0x44, 0x24, 0x3c, 0xf7, 0x3e, 0x83, 0x9b, 0x4a,
+	0xfc, 0x50, 0x08, 0x6d, 0xf4, 0x20, 0x17, 0x6a, 0xa0, 0x45, 0x94, 0xa5, 0x31, 0x49, 0x73, 0x92,
+	0xae, 0x3a, 0xf6, 0x81, 0x50, 0x87, 0xc4, 0xc4, 0x6d, 0xb7, 0xa1, 0x75, 0x54, 0x28, 0x6d, 0x48,
+	0xb0, 0x4a, 0x82, 0x4d, 0x02, 0x90, 0xb9, 0x06, 0xcd, 0xa3, 0x30, 0x1a, 0x09, 0x74, 0x2f, 0xd7,
+	0xbc, 0x92, 0xf6, 0x36, 0xa0, 0x1d, 0x29, 0x11, 0x63, 0x69, 0x0c, 0x13, 0xdd, 0xab, 0x13, 0x7b,
+	0x1a, 0xf2, 0xff, 0x3c, 0x07, 0x55, 0xf4, 0x25, 0xa6, 0x01, 0x96, 0x27, 0xc5, 0x57, 0x86, 0x0b,
+	0xd6, 0x14, 0xe2, 0x3d, 0x98, 0x3a, 0x66, 0x6e, 0xba, 0x9e, 0x70, 0xa5, 0xdf, 0x61, 0xde, 0xd4,
+	0xd9, 0x5b, 0xb0, 0x72, 0x8d, 0xad, 0xd6, 0xce, 0xe5, 0x2b, 0x76, 0x62, 0x08, 0xc8, 0x26, 0x6b,
+	0x20, 0x13, 0x98, 0x7d, 0x79, 0x58, 0x68, 0x11, 0xd3, 0x0d, 0x6c, 0x06, 0x96, 0x42, 0xab, 0x9d,
+	0x63, 0x29, 0xad, 0xbb, 0x41, 0x49, 0x7b, 0xdb, 0xb3, 0x56, 0x37, 0x48, 0xdb, 0x5b, 0x97, 0x9b,
+	0x49, 0x29, 0x61, 0xd3, 0x68, 0xc6, 0x2d, 0x01, 0xc0, 0x44, 0xe0, 0xda, 0x8c, 0xe9, 0x41, 0xe3,
+	0x54, 0x28, 0x8d, 0xce, 0xe2, 0x9c, 0x71, 0x24, 0xaa, 0x1c, 0xcb, 0xa1, 0xd0, 0x86, 0x6c, 0xed,
+	0x04, 0x96, 0xf2, 0xff, 0x31, 0x07, 0x8d, 0x03, 0x91, 0xc6, 0x32, 0x1d, 0x62, 0x01, 0xb2, 0x1e,
+	0x10, 0xca, 0x16, 0xca, 0x09, 0x30, 0xd5, 0xdb, 0xe6, 0x66, 0x7a, 0xdb, 0x27, 0xd0, 0xb0, 0x42,
+	0xf4, 0xe9, 0xd2, 0x28, 0x0e, 0x41, 0xc0, 0x2c, 0x4e, 0xf7, 0xc0, 0x49, 0x52, 0x53, 0x57, 0x22,
+	0x34, 0x65, 0x29, 0xab, 0xda, 0xa6, 0xce, 0x20, 0xd6, 0x31, 0x94, 0x11, 0xe7, 0xb9, 0x54, 0x42,
+	0xcf, 0x94, 0xbb, 0xb6, 0x05, 0x49, 0x86, 0x3c, 0xfe, 0x43, 0x81, 0x8d, 0x70, 0xe2, 0x71, 0xa6,
+	0xb1, 0xd3, 0x9c, 0x66, 0x46, 0x38, 0x5f, 0x5f, 0xbe, 0xac, 0xdf, 0x65, 0xa6, 0xec, 0x34, 0x24,
+	0x87, 0xb5, 0x29, 0x16, 0x91, 0x44, 0x7f, 0x0d, 0x64, 0x1a, 0x8b, 0x73, 0x2a, 0x2e, 0xd5, 0xa0,
+	0xeb, 0xd0, 0x7d, 0x04, 0xbd, 0xf7, 0xc1, 0x16, 0x2b, 0x94, 0x3b, 0x16, 0xc2, 0xd6, 0x97, 0x4e,
+	0x09, 0x3e, 0x16, 0xc2, 0x97, 0x50, 0xc5, 0x03, 0x50, 0xc1, 0x30, 0xcf, 0x55, 0x76, 0x5a, 0xba,
+	0xb4, 0xa4, 0x5f, 0xeb, 0xd1, 0xfb, 0x14, 0xc5, 0x58, 0x46, 0xc6, 0xce, 0x1c, 0x33, 0x49, 0xfd,
+	0x1d, 0xb3, 0x02, 0x27, 0xe3, 0x1b, 0xa8, 0xbd, 0xd0, 0xe1, 0x50, 0xe0, 0xf7, 0xce, 0x64, 0x1a,
+	0x67, 0x67, 0x6e, 0xb4, 0x62, 0x8a, 0xe3, 0xaa, 0xb3, 0x42, 0x45, 0xc2, 0x4d, 0x0f, 0x13, 0x00,
+	0x73, 0x26, 0xe7, 0x04, 0xa0, 0xd3, 0xba, 0x81, 0x23, 0xf1, 0x86, 0xcb, 0x74, 0x70, 0x9c, 0x50,
+	0x73, 0xac, 0xb2, 0x77, 0x65, 0xfa, 0x98, 0x68, 0xff, 0xdf, 0x35, 0xa8, 0x73, 0x54, 0xff, 0x9f,
+	0x79, 0xe3, 0xea, 0x6f, 0xf5, 0x7f, 0xab, 0xbf, 0x77, 0xa0, 0x23, 0x69, 0x1e, 0xb0, 0xf1, 0xb4,
+	0x19, 0xc4, 0xd8, 0x6b, 0xa2, 0x59, 0xbf, 0x1a, 0x4d, 0x8c, 0xe2, 0x71, 0x28, 0x13, 0x8a, 0x22,
+	0x37, 0xa3, 0x92, 0xc6, 0x1a, 0x7f, 0x22, 0x87, 0x27, 0x03, 0x39, 0xce, 0xc3, 0xc8, 0xd8, 0x7e,
+	0x04, 0x08, 0xed, 0x13, 0xe2, 0xdd, 0xa7, 0x69, 0xc0, 0x70, 0x9e, 0x2c, 0x3c, 0xba, 0x39, 0x6d,
+	0x26, 0xdb, 0x77, 0x88, 0xec, 0x80, 0xa5, 0x50, 0x21, 0x6a, 0x66, 0x03, 0x1a, 0x67, 0x85, 0xa2,
+	0xf6, 0x54, 0x0d, 0x3a, 0x04, 0xee, 0x32, 0xe6, 0xbd, 0x0b, 0xa0, 0x4d, 0xa8, 0xf0, 0xfe, 0x8c,
+	0x35, 0x75, 0xa3, 0x6a, 0xd0, 0xb2, 0x48, 0x5f, 0x7b, 0x6f, 0x41, 0x3d, 0x2e, 0x68, 0x58, 0xee,
+	0x70, 0xdd, 0x8a, 0x0b, 0x1c, 0xa5, 0x7f, 0x0d, 0xcd, 0xd0, 0x18, 0x31, 0xce, 0x8d, 0xee, 0x75,
+	0xe9, 0x52, 0xbc, 0x7d, 0xc9, 0x83, 0xdb, 0xcc, 0xb6, 0x4e, 0x2c, 0xa5, 0x69, 0xd0, 0x2a, 0x94,
+	0xc2, 0x66, 0xbc, 0xc0, 0x49, 0x62, 0x49, 0xef, 0x0b, 0x68, 0x9d, 0x49, 0x93, 0x0a, 0xad, 0x85,
+	0xee, 0x2d, 0x5e, 0xfb, 0xd1, 0xef, 0x99, 0x6f, 0x3f, 0x3a, 0x11, 0xc7, 0xf0, 0xc4, 0x59, 0x8a,
+	0xcd, 0x9a, 0x8e, 0xe9, 0x2d, 0x71, 0x73, 0x42, 0xcc, 0x2a, 0x82, 0xde, 0x55, 0x42, 0x17, 0x89,
+	0x19, 0xd0, 0xf8, 0xb6, 0xcc, 0x1d, 0x94, 0xa1, 0x27, 0x38, 0xc4, 0x61, 0x7a, 0x85, 0x34, 0xb6,
+	0x7a, 0xb4, 0xdb, 0x52, 0x74, 0xf1, 0x8c, 0xc1, 0x14, 0x8c, 0x7b, 0x2b, 0x1c, 0x32, 0x47, 0x7b,
+	0x1f, 0xc3, 0x12, 0xaf, 0xa9, 0x8b, 0x70, 0xef, 0x5c, 0xa5, 0xdd, 0x8b, 0xd3, 0x78, 0x5f, 0xa6,
+	0xfe, 0x5f, 0xe7, 0xa0, 0xe1, 0x74, 0x59, 0x83, 0x66, 0x66, 0x67, 0x41, 0x77, 0x97, 0x1d, 0xfd,
+	0xda, 0x2c, 0xbf, 0x09, 0x0d, 0x6c, 0x3c, 0x93, 0x77, 0x4b, 0x1d, 0xc9, 0x3e, 0x15, 0x1b, 0x17,
+	0x41, 0x3b, 0x7e, 0x72, 0x09, 0xec, 0x5a, 0x94, 0x07, 0x50, 0xef, 0x21, 0xd4, 0x51, 0x9d, 0x82,
+	0xab, 0xdf, 0xc2, 0xe5, 0x4b, 0x12, 0x09, 0x99, 0x9b, 0x43, 0x12, 0x08, 0xac, 0x20, 0x6e, 0x51,
+	0x22, 0xd4, 0x59, 0x4a, 0xa9, 0x7c, 0x69, 0xcb, 0xe3, 0x50, 0x26, 0x85, 0x12, 0x01, 0x09, 0x04,
+	0x56, 0x10, 0xc3, 0xab, 0xf8, 0x5b, 0x94, 0xde, 0x9d, 0xc0, 0x91, 0xd8, 0x65, 0x12, 0xcc, 0x5d,
+	0x4e, 0x6b, 0x5a, 0xa3, 0x34, 0x66, 0x7e, 0x5c, 0x70, 0x4a, 0x37, 0x03, 0x47, 0xfa, 0xbf, 0x85,
+	0x86, 0x0d, 0xf6, 0x1b, 0x39, 0x6b, 0x3a, 0x66, 0xf3, 0xb3, 0x31, 0xf3, 0xfb, 0xd0, 0x7a, 0x16,
+	0x45, 0x45, 0x1e, 0xa6, 0xd1, 0xc5, 0xd5, 0x3b, 0x52, 0xb9, 0xe6, 0x8e, 0xdc, 0x86, 0x16, 0xcf,
+	0x5d, 0x03, 0x19, 0xdb, 0xe7, 0x41, 0x93, 0x81, 0xfd, 0xd8, 0xff, 0x0d, 0xd4, 0x78, 0xd2, 0xfc,
+	0x6c, 0xf6, 0x45, 0x73, 0x75, 0x0e, 0xec, 0x13, 0xd7, 0x26, 0xaf, 0x93, 0xf5, 0xbf, 0x84, 0x3a,
+	0x33, 0xde, 0xc4, 0x50, 0xff, 0x3f, 0x15, 0xa8, 0x7e, 0x55, 0x18, 0x7a, 0x96, 0x60, 0xb6, 0x5b,
+	0xfd, 0x69, 0x8d, 0x7a, 0xd3, 0xad, 0x38, 0xcb, 0xd4, 0xc8, 0x96, 0xeb, 0x26, 0x02, 0xdf, 0x67,
+	0x6a, 0x54, 0xc6, 0x83, 0x93, 0x89, 0xe3, 0x71, 0x1b, 0x5a, 0xf8, 0xcb, 0x1b, 0xec, 0x24, 0x86,
+	0x00, 0x6d, 0xc0, 0x49, 0x39, 0x94, 0x89, 0x9d, 0x55, 0xaa, 0x81, 0xa5, 0xf0, 0x62, 0xf1, 0x8a,
+	0xb7, 0x71, 0xd5, 0x03, 0x86, 0xdc, 0xc6, 0xb1, 0xd4, 0x38, 0xe4, 0x34, 0x78, 0x23, 0x53, 0xb8,
+	0x91, 0x57, 0xbc, 0x91, 0x5b, 0x24, 0x30, 0x44, 0x1b, 0x7b, 0xd0, 0x10, 0xe7, 0x11, 0x8d, 0x47,
+	0xdc, 0x19, 0x1d, 0xe9, 0xff, 0xb1, 0x02, 0xd5, 0xbe, 0x7c, 0xc3, 0xe4, 0xf0, 0xa0, 0x4a, 0x07,
+	0x5a, 0xcb, 0x71, 0x7d, 0xa5, 0xbe, 0x57, 0xaf, 0xd6, 0xf7, 0xc9, 0xff, 0x0d, 0xb5, 0xe9, 0xff,
+	0x1b, 0xfc, 0x3d, 0xa8, 0x3d, 0x0f, 0x93, 0xe4, 0xc2, 0xfb, 0x12, 0x9a, 0x74, 0x82, 0x2c, 0xdf,
+	0xa4, 0x6b, 0x97, 0x32, 0x60, 0x8f, 0x14, 0x20, 0x69, 0x57, 0x18, 0xdd, 0x0e, 0xff, 0x19, 0xb4,
+	0xa7, 0xd8, 0x53, 0xca, 0x57, 0x66, 0x94, 0x5f, 0x82, 0xf9, 0xd8, 0x0e, 0xf2, 0xdd, 0x00, 0x97,
+	0x53, 0xee, 0xe5, 0xae, 0x6b, 0x29, 0xff, 0x02, 0x6a, 0x7b, 0x79, 0x16, 0x51, 0x61, 0x4b, 0x0b,
+	0xcc, 0x30, 0xd7, 0xcd, 0x99, 0x42, 0x3f, 0x68, 0x21, 0x5c, 0x46, 0xd3, 0xfa, 0x9a, 0x62, 0x32,
+	0x7f, 0x5d, 0x31, 0x99, 0xed, 0x1a, 0xd5, 0x4b, 0x5d, 0xc3, 0xbf, 0x03, 0x35, 0xf6, 0x19, 0x8e,
+	0x04, 0x4a, 0x68, 0xac, 0xf6, 0x15, 0xbe, 0xe0, 0x96, 0xf4, 0xef, 0x02, 0x3c, 0xcd, 0xf0, 0x8e,
+	0x9d, 0x14, 0x29, 0x45, 0x9a, 0xc7, 0xc8, 0xf2, 0x4f, 0x0b, 0x4b, 0xfa, 0x7f, 0x68, 0x41, 0xfd,
+	0x20, 0x54, 0xe1, 0x98, 0x7a, 0xd1, 0x30, 0xcc, 0xf1, 0x40, 0xfb, 0x97, 0xc4, 0x30, 0xcc, 0xfb,
+	0x1a, 0x5f, 0x6a, 0x26, 0x1b, 0x89, 0x74, 0x90, 0xc8, 0x63, 0xec, 0x54, 0xe5, 0xeb, 0xa4, 0x1a,
+	0x2c, 0x10, 0xe3, 0x5b, 0x79, 0x2c, 0xfa, 0xf4, 0x40, 0x59, 0x87, 0xb6, 0x1e, 0x89, 0x33, 0x27,
+	0x34, 0x6f, 0xf5, 0x1e, 0x89, 0xb3, 0x92, 0x7f, 0x16, 0x4a, 0xe3, 0xf8, 0xd6, 0x2e, 0x84, 0x98,
+	0x7f, 0x17, 0x16, 0x8f, 0x92, 0x2c, 0x1a, 0x0d, 0x8e, 0x2e, 0x8c, 0x60, 0x19, 0xce, 0x85, 0x2e,
+	0xc1, 0x3b, 0x88, 0xa2, 0x9c, 0x0f, 0x0c, 0x0c, 0x86, 0xf6, 0xb1, 0xc4, 0x97, 0xa2, 0x4d, 0xe0,
+	0xd7, 0xfc, 0x58, 0x7a, 0x1f, 0xba, 0xe5, 0xe8, 0x44, 0x32, 0x7c, 0x39, 0x3a, 0x25, 0x88, 0x42,
+	0xbf, 0x82, 0x55, 0x1e, 0xbd, 0x06, 0xb3, 0xb2, 0x7c, 0x57, 0x3c, 0xe6, 0x05, 0xd3, 0x3b, 0x6e,
+	0x63, 0x17, 0xa5, 0x1d, 0x63, 0x6d, 0x6f, 0x4d, 0x93, 0x81, 0xbe, 0xf6, 0x3e, 0x87, 0x5b, 0x76,
+	0x24, 0xa3, 0x37, 0x4b, 0x39, 0x5a, 0xd1, 0x37, 0x81, 0xb2, 0xe7, 0x6d, 0x2b, 0x70, 0x20, 0x54,
+	0xe0, 0xd8, 0xf8, 0xdd, 0xf7, 0xa0, 0xed, 0xb6, 0xa2, 0x70, 0x9b, 0x84, 0xc1, 0x42, 0x28, 0x70,
+	0x0b, 0x5f, 0x50, 0x5a, 0xd0, 0xe4, 0xd3, 0x71, 0x7f, 0x7c, 0x69, 0x81, 0x43, 0xcf, 0x06, 0x74,
+	0xd0, 0x11, 0x78, 0x64, 0x91, 0x4a, 0xd3, 0xeb, 0xda, 0xe7, 0x57, 0x88, 0xef, 0xa3, 0x17, 0xa9,
+	0x34, 0xde, 0x0a, 0xd4, 0xc6, 0x32, 0x1d, 0x8c, 0x7a, 0x0b, 0x1b, 0xf3, 0x9b, 0xdd, 0xa0, 0x3a,
+	0x96, 0xe9, 0x37, 0xe8, 0x21, 0x77, 0x97, 0xd9, 0xea, 0x45, 0x3a, 0xb4, 0x53, 0x82, 0x78, 0xec,
+	0x3d, 0x58, 0x0e, 0xf9, 0xff, 0x3a, 0xfa, 0x36, 0xb7, 0xe0, 0x65, 0x3a, 0x60, 0xd1, 0x32, 0xf0,
+	0x04, 0x7a, 0xc2, 0xde, 0x87, 0x95, 0x5c, 0x15, 0xa9, 0x20, 0x4d, 0x38, 0x40, 0xf8, 0x59, 0x1e,
+	0x16, 0x96, 0x88, 0x75, 0x20, 0xd4, 0x0e, 0x32, 0x6c, 0x84, 0x66, 0x07, 0x3a, 0xef, 0x9a, 0x81,
+	0xee, 0x97, 0xe0, 0x4d, 0x42, 0x53, 0x5a, 0xb8, 0x42, 0x92, 0x4b, 0x25, 0xc7, 0xd9, 0xf9, 0x2e,
+	0x80, 0x1d, 0x51, 0x30, 0x3c, 0x1b, 0x9c, 0x5f, 0x16, 0xe9, 0xd3, 0x18, 0xe3, 0x06, 0x25, 0xd2,
+	0xec, 0x0e, 0x8f, 0x31, 0x0e, 0x43, 0xa5, 0x66, 0x44, 0x64, 0xda, 0xf3, 0x2f, 0x89, 0xc8, 0x14,
+	0x0f, 0x21, 0xe3, 0x58, 0xe0, 0x7d, 0xfe, 0x07, 0x8d, 0x11, 0x64, 0xdf, 0x85, 0xc5, 0x58, 0x84,
+	0x71, 0x22, 0xd3, 0xf2, 0xb6, 0x7c, 0xe0, 0x5e, 0x27, 0x0c, 0x73, 0xb2, 0x7f, 0x09, 0xb7, 0xcb,
+	0xa1, 0xfd, 0x9a, 0x74, 0xf9, 0x90, 0xbe, 0x7b, 0xd3, 0x8d, 0xf1, 0x97, 0xf3, 0xc5, 0x87, 0xee,
+	0x64, 0x37, 0xca, 0xdf, 0x65, 0x45, 0x9d, 0xbc, 0xcd, 0x55, 0xfa, 0x43, 0x6b, 0x10, 0x85, 0x79,
+	0xef, 0x23, 0xce, 0x55, 0x02, 0x76, 0xc3, 0x1c, 0xf3, 0x49, 0x60, 0xf9, 0x42, 0x47, 0x6d, 0xda,
+	0xea, 0x8f, 0x74, 0x5f, 0x7b, 0x9b, 0xb0, 0xc4, 0xac, 0x29, 0x33, 0x3f, 0xa6, 0xcf, 0x2f, 0x10,
+	0xbe, 0x53, 0xda, 0xfa, 0xce, 0xf4, 0x4c, 0x79, 0x8f, 0x3d, 0x31, 0x99, 0x1a, 0xaf, 0x9b, 0xde,
+	0x7e, 0x71, 0xed, 0xf4, 0x76, 0xef, 0x10, 0x6a, 0xf4, 0xff, 0xac, 0xf7, 0x16, 0x2c, 0xef, 0x7e,
+	0xbb, 0x7d, 0x78, 0x38, 0x78, 0xf1, 0xf4, 0xf0, 0x60, 0x6f, 0x77, 0xff, 0xf1, 0xfe, 0xde, 0x57,
+	0x4b, 0x37, 0xbc, 0x45, 0x68, 0x33, 0xfc, 0xe4, 0x45, 0x7f, 0xfb, 0xe9, 0x52, 0x65, 0x02, 0x6c,
+	0x7f, 0xbd, 0xf7, 0xf4, 0xf9, 0xd2, 0x9c, 0xb7, 0x0c, 0x5d, 0x06, 0x0e, 0xf7, 0x82, 0xef, 0xf6,
+	0x77, 0xf7, 0x96, 0xe6, 0x77, 0x3e, 0xf8, 0xf1, 0xe5, 0x7a, 0xe5, 0xa7, 0x97, 0xeb, 0x95, 0x9f,
+	0x5f, 0xae, 0x57, 0xfe, 0xf4, 0x6a, 0xfd, 0xc6, 0x4f, 0xaf, 0xd6, 0x6f, 0xfc, 0xf3, 0xd5, 0xfa,
+	0x8d, 0xdf, 0xc1, 0xe4, 0x9f, 0xf3, 0xa3, 0x3a, 0xfd, 0xef, 0xfd, 0xc9, 0x7f, 0x03, 0x00, 0x00,
+	0xff, 0xff, 0x2a, 0x17, 0x93, 0xe0, 0x4e, 0x17, 0x00, 0x00,
 }
 
 func (m *Clock) Marshal() (dAtA []byte, err error) {
@@ -2487,6 +3494,11 @@ func (m *Pending) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.ExecutionFee != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.ExecutionFee))
+		i--
+		dAtA[i] = 0x48
+	}
 	if m.DecisionIndex != 0 {
 		i = encodeVarintState(dAtA, i, uint64(m.DecisionIndex))
 		i--
@@ -2612,6 +3624,11 @@ func (m *Usage) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.InFlight != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.InFlight))
+		i--
+		dAtA[i] = 0x20
+	}
 	if m.Pending != 0 {
 		i = encodeVarintState(dAtA, i, uint64(m.Pending))
 		i--
@@ -2624,6 +3641,672 @@ func (m *Usage) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	if m.Window != 0 {
 		i = encodeVarintState(dAtA, i, uint64(m.Window))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Action) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Action) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Action) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.AttestationsMin != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.AttestationsMin))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa0
+	}
+	if m.Attested {
+		i--
+		if m.Attested {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x98
+	}
+	if m.Earned != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Earned))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x90
+	}
+	if len(m.ResultHash) > 0 {
+		i -= len(m.ResultHash)
+		copy(dAtA[i:], m.ResultHash)
+		i = encodeVarintState(dAtA, i, uint64(len(m.ResultHash)))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x8a
+	}
+	if m.DoneAttempt != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.DoneAttempt))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x80
+	}
+	if len(m.Witnesses) > 0 {
+		for iNdEx := len(m.Witnesses) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Witnesses[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x7a
+		}
+	}
+	if m.Current != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Current))
+		i--
+		dAtA[i] = 0x70
+	}
+	if len(m.Attempts) > 0 {
+		for iNdEx := len(m.Attempts) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Attempts[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x6a
+		}
+	}
+	if m.DueMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.DueMs))
+		i--
+		dAtA[i] = 0x60
+	}
+	if m.StartedMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.StartedMs))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.FenceCounter != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.FenceCounter))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.State != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.HighImpact {
+		i--
+		if m.HighImpact {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Failover {
+		i--
+		if m.Failover {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.ExecutionFee != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.ExecutionFee))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.IntentIndex != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.IntentIndex))
+		i--
+		dAtA[i] = 0x28
+	}
+	{
+		size, err := m.Spec.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintState(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x22
+	if m.Request != nil {
+		{
+			size, err := m.Request.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintState(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Requester) > 0 {
+		i -= len(m.Requester)
+		copy(dAtA[i:], m.Requester)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Requester)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Attempt) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Attempt) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Attempt) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Overdue {
+		i--
+		if m.Overdue {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.Late {
+		i--
+		if m.Late {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x40
+	}
+	if len(m.Receipt) > 0 {
+		i -= len(m.Receipt)
+		copy(dAtA[i:], m.Receipt)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Receipt)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if m.Reason != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Reason))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Status != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Status))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.StartedHeight != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.StartedHeight))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.EndsMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.EndsMs))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Witness) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Witness) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Witness) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Attested {
+		i--
+		if m.Attested {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Occupancy) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Occupancy) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Occupancy) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.ActionId) > 0 {
+		i -= len(m.ActionId)
+		copy(dAtA[i:], m.ActionId)
+		i = encodeVarintState(dAtA, i, uint64(len(m.ActionId)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.FenceCounter != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.FenceCounter))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Group) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Group) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Group) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Members) > 0 {
+		for iNdEx := len(m.Members) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Members[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Member) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Member) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Member) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Duty) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Duty) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Duty) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Excused != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Excused))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.MissedWork != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.MissedWork))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Missed != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Missed))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.FailedWork != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.FailedWork))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Failed != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Failed))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.LateWork != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.LateWork))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Late != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Late))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.DoneWork != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.DoneWork))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Done != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Done))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Miss) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Miss) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Miss) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Height != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.IntentIndex != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.IntentIndex))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Work != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Work))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Tally) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Tally) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Tally) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Entities) > 0 {
+		for iNdEx := len(m.Entities) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Entities[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EntityTally) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EntityTally) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EntityTally) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Missed != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Missed))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Due != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Due))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Epoch) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Epoch) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Epoch) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.StartedMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.StartedMs))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.StartedHeight != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.StartedHeight))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Seed) > 0 {
+		i -= len(m.Seed)
+		copy(dAtA[i:], m.Seed)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Seed)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Number != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Number))
 		i--
 		dAtA[i] = 0x8
 	}
@@ -2713,6 +4396,41 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.AttestationsMin != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.AttestationsMin))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xd8
+	}
+	if m.Witnesses != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Witnesses))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xd0
+	}
+	if m.EpochBlocksMin != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.EpochBlocksMin))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xc8
+	}
+	if m.EpochMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.EpochMs))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xc0
+	}
+	if m.StakeCap != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.StakeCap))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xb8
+	}
 	if m.InFlightMax != 0 {
 		i = encodeVarintState(dAtA, i, uint64(m.InFlightMax))
 		i--
@@ -2762,6 +4480,20 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0x80
 	}
+	if m.ResourcesPerUnit != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.ResourcesPerUnit))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x98
+	}
+	if m.ExecutionFee != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.ExecutionFee))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x90
+	}
 	if m.AccountUnitsMin != 0 {
 		i = encodeVarintState(dAtA, i, uint64(m.AccountUnitsMin))
 		i--
@@ -2782,20 +4514,20 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		dAtA[i] = 0x78
 	}
 	if len(m.MinK) > 0 {
-		dAtA6 := make([]byte, len(m.MinK)*10)
-		var j5 int
+		dAtA8 := make([]byte, len(m.MinK)*10)
+		var j7 int
 		for _, num := range m.MinK {
 			for num >= 1<<7 {
-				dAtA6[j5] = uint8(uint64(num)&0x7f | 0x80)
+				dAtA8[j7] = uint8(uint64(num)&0x7f | 0x80)
 				num >>= 7
-				j5++
+				j7++
 			}
-			dAtA6[j5] = uint8(num)
-			j5++
+			dAtA8[j7] = uint8(num)
+			j7++
 		}
-		i -= j5
-		copy(dAtA[i:], dAtA6[:j5])
-		i = encodeVarintState(dAtA, i, uint64(j5))
+		i -= j7
+		copy(dAtA[i:], dAtA8[:j7])
+		i = encodeVarintState(dAtA, i, uint64(j7))
 		i--
 		dAtA[i] = 0x72
 	}
@@ -3255,6 +4987,9 @@ func (m *Pending) Size() (n int) {
 	if m.DecisionIndex != 0 {
 		n += 1 + sovState(uint64(m.DecisionIndex))
 	}
+	if m.ExecutionFee != 0 {
+		n += 1 + sovState(uint64(m.ExecutionFee))
+	}
 	return n
 }
 
@@ -3292,6 +5027,312 @@ func (m *Usage) Size() (n int) {
 	}
 	if m.Pending != 0 {
 		n += 1 + sovState(uint64(m.Pending))
+	}
+	if m.InFlight != 0 {
+		n += 1 + sovState(uint64(m.InFlight))
+	}
+	return n
+}
+
+func (m *Action) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Requester)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.Request != nil {
+		l = m.Request.Size()
+		n += 1 + l + sovState(uint64(l))
+	}
+	l = m.Spec.Size()
+	n += 1 + l + sovState(uint64(l))
+	if m.IntentIndex != 0 {
+		n += 1 + sovState(uint64(m.IntentIndex))
+	}
+	if m.ExecutionFee != 0 {
+		n += 1 + sovState(uint64(m.ExecutionFee))
+	}
+	if m.Failover {
+		n += 2
+	}
+	if m.HighImpact {
+		n += 2
+	}
+	if m.State != 0 {
+		n += 1 + sovState(uint64(m.State))
+	}
+	if m.FenceCounter != 0 {
+		n += 1 + sovState(uint64(m.FenceCounter))
+	}
+	if m.StartedMs != 0 {
+		n += 1 + sovState(uint64(m.StartedMs))
+	}
+	if m.DueMs != 0 {
+		n += 1 + sovState(uint64(m.DueMs))
+	}
+	if len(m.Attempts) > 0 {
+		for _, e := range m.Attempts {
+			l = e.Size()
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	if m.Current != 0 {
+		n += 1 + sovState(uint64(m.Current))
+	}
+	if len(m.Witnesses) > 0 {
+		for _, e := range m.Witnesses {
+			l = e.Size()
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	if m.DoneAttempt != 0 {
+		n += 2 + sovState(uint64(m.DoneAttempt))
+	}
+	l = len(m.ResultHash)
+	if l > 0 {
+		n += 2 + l + sovState(uint64(l))
+	}
+	if m.Earned != 0 {
+		n += 2 + sovState(uint64(m.Earned))
+	}
+	if m.Attested {
+		n += 3
+	}
+	if m.AttestationsMin != 0 {
+		n += 2 + sovState(uint64(m.AttestationsMin))
+	}
+	return n
+}
+
+func (m *Attempt) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.EndsMs != 0 {
+		n += 1 + sovState(uint64(m.EndsMs))
+	}
+	if m.StartedHeight != 0 {
+		n += 1 + sovState(uint64(m.StartedHeight))
+	}
+	if m.Status != 0 {
+		n += 1 + sovState(uint64(m.Status))
+	}
+	if m.Reason != 0 {
+		n += 1 + sovState(uint64(m.Reason))
+	}
+	l = len(m.Receipt)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.Late {
+		n += 2
+	}
+	if m.Overdue {
+		n += 2
+	}
+	return n
+}
+
+func (m *Witness) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.Attested {
+		n += 2
+	}
+	return n
+}
+
+func (m *Occupancy) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.FenceCounter != 0 {
+		n += 1 + sovState(uint64(m.FenceCounter))
+	}
+	l = len(m.ActionId)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	return n
+}
+
+func (m *Group) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Members) > 0 {
+		for _, e := range m.Members {
+			l = e.Size()
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Member) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	return n
+}
+
+func (m *Duty) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Done != 0 {
+		n += 1 + sovState(uint64(m.Done))
+	}
+	if m.DoneWork != 0 {
+		n += 1 + sovState(uint64(m.DoneWork))
+	}
+	if m.Late != 0 {
+		n += 1 + sovState(uint64(m.Late))
+	}
+	if m.LateWork != 0 {
+		n += 1 + sovState(uint64(m.LateWork))
+	}
+	if m.Failed != 0 {
+		n += 1 + sovState(uint64(m.Failed))
+	}
+	if m.FailedWork != 0 {
+		n += 1 + sovState(uint64(m.FailedWork))
+	}
+	if m.Missed != 0 {
+		n += 1 + sovState(uint64(m.Missed))
+	}
+	if m.MissedWork != 0 {
+		n += 1 + sovState(uint64(m.MissedWork))
+	}
+	if m.Excused != 0 {
+		n += 1 + sovState(uint64(m.Excused))
+	}
+	return n
+}
+
+func (m *Miss) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.Work != 0 {
+		n += 1 + sovState(uint64(m.Work))
+	}
+	if m.IntentIndex != 0 {
+		n += 1 + sovState(uint64(m.IntentIndex))
+	}
+	if m.Height != 0 {
+		n += 1 + sovState(uint64(m.Height))
+	}
+	return n
+}
+
+func (m *Tally) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Entities) > 0 {
+		for _, e := range m.Entities {
+			l = e.Size()
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *EntityTally) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.Due != 0 {
+		n += 1 + sovState(uint64(m.Due))
+	}
+	if m.Missed != 0 {
+		n += 1 + sovState(uint64(m.Missed))
+	}
+	return n
+}
+
+func (m *Epoch) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Number != 0 {
+		n += 1 + sovState(uint64(m.Number))
+	}
+	l = len(m.Seed)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.StartedHeight != 0 {
+		n += 1 + sovState(uint64(m.StartedHeight))
+	}
+	if m.StartedMs != 0 {
+		n += 1 + sovState(uint64(m.StartedMs))
 	}
 	return n
 }
@@ -3382,6 +5423,12 @@ func (m *Params) Size() (n int) {
 	if m.AccountUnitsMin != 0 {
 		n += 2 + sovState(uint64(m.AccountUnitsMin))
 	}
+	if m.ExecutionFee != 0 {
+		n += 2 + sovState(uint64(m.ExecutionFee))
+	}
+	if m.ResourcesPerUnit != 0 {
+		n += 2 + sovState(uint64(m.ResourcesPerUnit))
+	}
 	if m.AttemptMs != 0 {
 		n += 2 + sovState(uint64(m.AttemptMs))
 	}
@@ -3402,6 +5449,21 @@ func (m *Params) Size() (n int) {
 	}
 	if m.InFlightMax != 0 {
 		n += 2 + sovState(uint64(m.InFlightMax))
+	}
+	if m.StakeCap != 0 {
+		n += 2 + sovState(uint64(m.StakeCap))
+	}
+	if m.EpochMs != 0 {
+		n += 2 + sovState(uint64(m.EpochMs))
+	}
+	if m.EpochBlocksMin != 0 {
+		n += 2 + sovState(uint64(m.EpochBlocksMin))
+	}
+	if m.Witnesses != 0 {
+		n += 2 + sovState(uint64(m.Witnesses))
+	}
+	if m.AttestationsMin != 0 {
+		n += 2 + sovState(uint64(m.AttestationsMin))
 	}
 	return n
 }
@@ -5828,6 +7890,25 @@ func (m *Pending) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExecutionFee", wireType)
+			}
+			m.ExecutionFee = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExecutionFee |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipState(dAtA[iNdEx:])
@@ -6066,6 +8147,2006 @@ func (m *Usage) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Pending |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field InFlight", wireType)
+			}
+			m.InFlight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.InFlight |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Action) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Action: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Action: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Requester", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Requester = append(m.Requester[:0], dAtA[iNdEx:postIndex]...)
+			if m.Requester == nil {
+				m.Requester = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Request", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Request == nil {
+				m.Request = &tx.RequestAction{}
+			}
+			if err := m.Request.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Spec", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Spec.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field IntentIndex", wireType)
+			}
+			m.IntentIndex = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.IntentIndex |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExecutionFee", wireType)
+			}
+			m.ExecutionFee = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExecutionFee |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Failover", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Failover = bool(v != 0)
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field HighImpact", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.HighImpact = bool(v != 0)
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= tx.ActionState(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FenceCounter", wireType)
+			}
+			m.FenceCounter = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.FenceCounter |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StartedMs", wireType)
+			}
+			m.StartedMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StartedMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DueMs", wireType)
+			}
+			m.DueMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DueMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 13:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attempts", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Attempts = append(m.Attempts, Attempt{})
+			if err := m.Attempts[len(m.Attempts)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Current", wireType)
+			}
+			m.Current = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Current |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Witnesses", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Witnesses = append(m.Witnesses, Witness{})
+			if err := m.Witnesses[len(m.Witnesses)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 16:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DoneAttempt", wireType)
+			}
+			m.DoneAttempt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DoneAttempt |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 17:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ResultHash", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ResultHash = append(m.ResultHash[:0], dAtA[iNdEx:postIndex]...)
+			if m.ResultHash == nil {
+				m.ResultHash = []byte{}
+			}
+			iNdEx = postIndex
+		case 18:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Earned", wireType)
+			}
+			m.Earned = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Earned |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 19:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attested", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Attested = bool(v != 0)
+		case 20:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AttestationsMin", wireType)
+			}
+			m.AttestationsMin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AttestationsMin |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Attempt) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Attempt: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Attempt: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EndsMs", wireType)
+			}
+			m.EndsMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EndsMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StartedHeight", wireType)
+			}
+			m.StartedHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StartedHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Status", wireType)
+			}
+			m.Status = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Status |= tx.ReceiptStatus(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			m.Reason = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Reason |= tx.FailureReason(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Receipt", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Receipt = append(m.Receipt[:0], dAtA[iNdEx:postIndex]...)
+			if m.Receipt == nil {
+				m.Receipt = []byte{}
+			}
+			iNdEx = postIndex
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Late", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Late = bool(v != 0)
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Overdue", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Overdue = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Witness) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Witness: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Witness: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attested", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Attested = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Occupancy) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Occupancy: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Occupancy: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FenceCounter", wireType)
+			}
+			m.FenceCounter = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.FenceCounter |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ActionId", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ActionId = append(m.ActionId[:0], dAtA[iNdEx:postIndex]...)
+			if m.ActionId == nil {
+				m.ActionId = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Group) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Group: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Group: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Members", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Members = append(m.Members, Member{})
+			if err := m.Members[len(m.Members)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Member) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Member: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Member: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Duty) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Duty: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Duty: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Done", wireType)
+			}
+			m.Done = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Done |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DoneWork", wireType)
+			}
+			m.DoneWork = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DoneWork |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Late", wireType)
+			}
+			m.Late = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Late |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LateWork", wireType)
+			}
+			m.LateWork = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LateWork |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Failed", wireType)
+			}
+			m.Failed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Failed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FailedWork", wireType)
+			}
+			m.FailedWork = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.FailedWork |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Missed", wireType)
+			}
+			m.Missed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Missed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MissedWork", wireType)
+			}
+			m.MissedWork = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MissedWork |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Excused", wireType)
+			}
+			m.Excused = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Excused |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Miss) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Miss: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Miss: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Work", wireType)
+			}
+			m.Work = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Work |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field IntentIndex", wireType)
+			}
+			m.IntentIndex = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.IntentIndex |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Tally) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Tally: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Tally: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entities", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entities = append(m.Entities, EntityTally{})
+			if err := m.Entities[len(m.Entities)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EntityTally) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EntityTally: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EntityTally: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Due", wireType)
+			}
+			m.Due = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Due |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Missed", wireType)
+			}
+			m.Missed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Missed |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Epoch) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Epoch: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Epoch: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seed", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Seed = append(m.Seed[:0], dAtA[iNdEx:postIndex]...)
+			if m.Seed == nil {
+				m.Seed = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StartedHeight", wireType)
+			}
+			m.StartedHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StartedHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StartedMs", wireType)
+			}
+			m.StartedMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StartedMs |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -6654,6 +10735,44 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 18:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExecutionFee", wireType)
+			}
+			m.ExecutionFee = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExecutionFee |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 19:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ResourcesPerUnit", wireType)
+			}
+			m.ResourcesPerUnit = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ResourcesPerUnit |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		case 32:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field AttemptMs", wireType)
@@ -6783,6 +10902,101 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.InFlightMax |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 39:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StakeCap", wireType)
+			}
+			m.StakeCap = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StakeCap |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 40:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EpochMs", wireType)
+			}
+			m.EpochMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EpochMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 41:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EpochBlocksMin", wireType)
+			}
+			m.EpochBlocksMin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EpochBlocksMin |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 42:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Witnesses", wireType)
+			}
+			m.Witnesses = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Witnesses |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 43:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AttestationsMin", wireType)
+			}
+			m.AttestationsMin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AttestationsMin |= uint32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

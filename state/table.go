@@ -156,6 +156,13 @@ func dueKey(to []byte, d Due) []byte {
 	return append(binary.BigEndian.AppendUint64(to, d.AtMs), d.ID[:]...)
 }
 
+func heightKey(to []byte, height uint64) []byte { return binary.BigEndian.AppendUint64(to, height) }
+
+func missKey(to []byte, id MissID) []byte {
+	to = append(binary.BigEndian.AppendUint64(to, id.Height), id.Action[:]...)
+	return binary.BigEndian.AppendUint32(to, id.Attempt)
+}
+
 func chunkKey(to []byte, id ChunkID) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(to, id.Bucket), id.Height)
 }

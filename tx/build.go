@@ -109,6 +109,10 @@ func (m *Body) checkParts() error {
 		absent = message.ApproveAction == nil
 	case *Body_CancelAction:
 		absent = message.CancelAction == nil
+	case *Body_SubmitReceipt:
+		absent = message.SubmitReceipt == nil
+	case *Body_Attest:
+		absent = message.Attest == nil
 	case *Body_Transfer:
 		absent = message.Transfer == nil
 	case *Body_RotateKey:

@@ -83,6 +83,8 @@ func TestAbsentPartsAreRefusedAndNeverPanic(t *testing.T) {
 		"backend":           bodyOf(asked(&RequestAction_Route{Route: &Route{Backends: []*Backend{nil}}})),
 		"approve action":    bodyOf(&Body_ApproveAction{}),
 		"cancel action":     bodyOf(&Body_CancelAction{}),
+		"submit receipt":    bodyOf(&Body_SubmitReceipt{}),
+		"attest":            bodyOf(&Body_Attest{}),
 		"transfer":          bodyOf(&Body_Transfer{}),
 		"rotation":          bodyOf(&Body_RotateKey{}),
 		"register operator": bodyOf(&Body_RegisterOperator{}),

@@ -113,6 +113,10 @@ func (m *Body) checkMessage() error {
 		return message.ApproveAction.Approval.check()
 	case *Body_CancelAction:
 		return checkHash("action_id", message.CancelAction.ActionId)
+	case *Body_SubmitReceipt:
+		return message.SubmitReceipt.Receipt.check(m.Signer)
+	case *Body_Attest:
+		return message.Attest.Attestation.check(m.Signer)
 	case *Body_Transfer:
 		return message.Transfer.check()
 	case *Body_RotateKey:

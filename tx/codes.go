@@ -49,6 +49,9 @@ var (
 		"use an ordinary ed25519 key (small-order keys are refused)")
 	CodeGas = code(SpaceTx, 15, "gas limit outside its bounds", "use the gas that --dry-run prints")
 
+	CodeReceiptSig = code(SpaceTx, 16, "receipt or attestation was not signed for this content",
+		"sign the receipt of this very attempt with the executor's current key")
+
 	CodeUnknownSigner = code(SpaceAdmit, 1, "signer has no account", "fund the address first")
 	CodeKeyNotCurrent = code(SpaceAdmit, 2, "not the account's current key", "sign with the current key")
 	CodeExpired       = code(SpaceAdmit, 3, "token expired", "build and sign again")
@@ -97,6 +100,26 @@ var (
 		"wait for executors of that group")
 	CodeValueAtRisk = code(SpaceAction, 24, "value at risk below the target's floor",
 		"declare at least the floor")
+
+	CodeTargetBusy = code(SpaceAction, 25, "another action is in flight on the target",
+		"wait until it has ended, or pause the target")
+	CodeInFlightLimit = code(SpaceAction, 26, "too many actions in flight", "wait for some to end")
+	CodeExecutionFee  = code(SpaceAction, 27, "max_fee or balance does not cover the execution fee",
+		"raise max_fee to the fee that --dry-run prints, or fund the account")
+	CodeNotInFlight = code(SpaceAction, 28, "action is not in flight: unknown, or it has ended",
+		"see `mprd action show`; the receipt is recorded")
+	CodeNotAssigned = code(SpaceAction, 29, "not the executor, attempt and fencing token that were assigned",
+		"see `mprd action show`")
+	CodeTooEarly     = code(SpaceAction, 30, "the attempt has not begun", "wait until the one before has ended")
+	CodeReceiptKnown = code(SpaceAction, 31, "this very receipt is known already", "nothing to do")
+	CodeEquivocation = code(SpaceAction, 32, "another receipt of the same attempt is known",
+		"nothing: both are recorded, and both are evidence")
+	CodeNotWitness = code(SpaceAction, 33, "signer is no witness of this action, or attested before",
+		"see `mprd action show`")
+	CodeOtherResult = code(SpaceAction, 34, "attests another result than the receipt's",
+		"nothing: it is recorded")
+	CodeResourcesUsed = code(SpaceAction, 35, "receipt tells of more resources than the action may use",
+		"report FAILED with the reason limit")
 
 	CodeFunds      = code(SpaceAccount, 1, "balance below the amount", "send less")
 	CodeToSelf     = code(SpaceAccount, 2, "sender and recipient are the same", "name another recipient")

@@ -14,6 +14,8 @@ const (
 	NameBytesMax     = 64        // ids and names
 	BackendsMax      = 64
 	GroupsMax        = 16
+	ResultBytesMax   = 1024 // what a receipt tells of the target, read back after acting
+	AttemptsMax      = 16   // of one action
 	NonceBytes       = 32
 	HashBytes        = 32
 	AddressBytes     = 20

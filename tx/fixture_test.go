@@ -65,6 +65,21 @@ var messages = []message{
 	{"cancel_action", func() isBody_Message {
 		return &Body_CancelAction{CancelAction: &CancelAction{ActionId: hashOf("some action")}}
 	}},
+	{"submit_receipt", receipt(&Receipt{
+		Status: ReceiptStatus_RECEIPT_STATUS_DONE, Result: []byte(`{"weight":1}`), ResourcesUsed: 4_000,
+	})},
+	{"receipt of a failure", receipt(&Receipt{
+		Status: ReceiptStatus_RECEIPT_STATUS_FAILED, Reason: FailureReason_FAILURE_REASON_UNREACHABLE,
+	})},
+	{"attest", func() isBody_Message {
+		a := &Attestation{
+			ActionId: hashOf("some action"), Witness: addressBytes(requester), ResultHash: hashOf("result"),
+		}
+		if err := SignAttestation(testChain, a, requester); err != nil {
+			panic(err)
+		}
+		return &Body_Attest{Attest: &Attest{Attestation: a}}
+	}},
 	{"transfer", func() isBody_Message {
 		return &Body_Transfer{Transfer: &Transfer{To: addressBytes(approvers[0]), Amount: 25 * UnitsPerToken}}
 	}},
@@ -97,6 +112,19 @@ func request(op isRequestAction_Op) func() isBody_Message {
 			panic(err)
 		}
 		return &Body_RequestAction{RequestAction: m}
+	}
+}
+
+// receipt completes a receipt of the requester's, each its own copy.
+func receipt(r *Receipt) func() isBody_Message {
+	return func() isBody_Message {
+		own := *r
+		own.ActionId, own.Executor, own.FenceCounter = hashOf("some action"), addressBytes(requester), 7
+		own.Attempt = 1
+		if err := SignReceipt(testChain, &own, requester); err != nil {
+			panic(err)
+		}
+		return &Body_SubmitReceipt{SubmitReceipt: &SubmitReceipt{Receipt: &own}}
 	}
 }
 

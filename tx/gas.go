@@ -18,7 +18,8 @@ func (t *Transaction) Gas() uint64 {
 // verifications is the number of signatures that have to be verified.
 func (t *Transaction) verifications() int {
 	n := len(t.Envelope.Signatures)
-	if t.Kind == KindApproveAction || t.Kind == KindRotateKey {
+	switch t.Kind {
+	case KindApproveAction, KindRotateKey, KindSubmitReceipt, KindAttest:
 		n++
 	}
 	return n

@@ -13,6 +13,8 @@ const (
 	KindRequestAction    Kind = 16
 	KindApproveAction    Kind = 17
 	KindCancelAction     Kind = 18
+	KindSubmitReceipt    Kind = 19
+	KindAttest           Kind = 20
 	KindTransfer         Kind = 32
 	KindRotateKey        Kind = 33
 	KindRegisterOperator Kind = 48
@@ -30,6 +32,8 @@ var kinds = []kindInfo{
 	{KindRequestAction, "request_action", gasPolicy + 4*gasWrite, 1},
 	{KindApproveAction, "approve_action", gasPolicy + 4*gasWrite, 1},
 	{KindCancelAction, "cancel_action", 3 * gasWrite, 1},
+	{KindSubmitReceipt, "submit_receipt", 8 * gasWrite, 1},
+	{KindAttest, "attest", 4 * gasWrite, 1},
 	{KindTransfer, "transfer", 3 * gasWrite, 1},
 	{KindRotateKey, "rotate_key", 4 * gasWrite, 1},
 	{KindRegisterOperator, "register_operator", 2 * gasWrite, 10},
@@ -64,6 +68,10 @@ func (m *Body) Kind() Kind {
 		return KindApproveAction
 	case *Body_CancelAction:
 		return KindCancelAction
+	case *Body_SubmitReceipt:
+		return KindSubmitReceipt
+	case *Body_Attest:
+		return KindAttest
 	case *Body_Transfer:
 		return KindTransfer
 	case *Body_RotateKey:

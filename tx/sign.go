@@ -13,6 +13,9 @@ const (
 	domainTx      = "MPRD/tx/v1"
 	domainApprove = "MPRD/approve/v1"
 	domainRotate  = "MPRD/rotate/v1"
+	domainResult  = "MPRD/result/v1"
+	domainReceipt = "MPRD/receipt/v1"
+	domainAttest  = "MPRD/attest/v1"
 )
 
 // Digest is what a key signs.

@@ -56,6 +56,9 @@ func alter(l leaf) {
 		v.SetBytes(keyOf(77).PublicKey().Key)
 	case v.Kind() == reflect.Slice:
 		changed := bytes.Clone(v.Bytes())
+		if len(changed) == 0 {
+			changed = []byte{0}
+		}
 		changed[len(changed)-1] ^= 1
 		v.SetBytes(changed)
 	case v.Kind() == reflect.String:
@@ -85,13 +88,31 @@ const (
 	resigned = "resigned" // the action hash and the signer's signature, but nobody else's
 )
 
+// unfit: the altered value contradicts the rest of a receipt or an attestation, which its own signer brings.
+func unfit(fixture, path string) bool {
+	switch path[strings.LastIndex(path, ".")+1:] {
+	case "Signer":
+		return fixture == "submit_receipt" || fixture == "receipt of a failure" || fixture == "attest"
+	case "Executor", "Witness", "Status":
+		return true
+	case "Reason":
+		return fixture == "submit_receipt"
+	case "Result":
+		return fixture == "receipt of a failure"
+	}
+	return false
+}
+
 // wantAfter is the code that altering path leads to in the fixture.
 func wantAfter(fixture, path, stage string) *Code {
 	inner := strings.HasPrefix(path, ".Message.ApproveAction.Approval.")
 	inner = inner || fixture == "rotate_key" && (path == ".Signer" || strings.Contains(path, ".NewKey."))
+	carried := strings.HasPrefix(path, ".Message.SubmitReceipt.") || strings.HasPrefix(path, ".Message.Attest.")
 	switch {
 	case path == ".ChainId":
 		return CodeChainID
+	case unfit(fixture, path):
+		return CodeMalformed
 	case strings.HasSuffix(path, ".WeightBps"):
 		return CodeParameters
 	case strings.HasSuffix(path, ".PublicKey.Type"):
@@ -100,6 +121,8 @@ func wantAfter(fixture, path, stage string) *Code {
 		return CodeHashBinding
 	case stage != resigned:
 		return CodeSignature
+	case carried:
+		return CodeReceiptSig
 	case fixture == "cosigned" || inner && fixture != "rotate_key":
 		return CodeApprovalSig
 	case inner:
@@ -273,7 +296,7 @@ func TestEveryFieldOfTheBodyIsAltered(t *testing.T) {
 	}
 	for _, message := range []any{
 		Body{}, Token{}, Cosigner{}, RequestAction{}, Backend{}, Throttle{}, Pause{}, Scale{}, Rotate{}, Approval{},
-		Signature{}, PublicKey{}, CancelAction{}, Transfer{}, RegisterOperator{},
+		Signature{}, PublicKey{}, CancelAction{}, Receipt{}, Attestation{}, Transfer{}, RegisterOperator{},
 	} {
 		typ := reflect.TypeOf(message)
 		for i := range typ.NumField() {

@@ -63,6 +63,12 @@ func (t *Transaction) collectClaims() []Claim {
 	case *Body_ApproveAction:
 		a := message.ApproveAction.Approval
 		claims = append(claims, claim(a.Signature, a.Digest(b.ChainId), CodeApprovalSig))
+	case *Body_SubmitReceipt:
+		r := message.SubmitReceipt.Receipt
+		claims = append(claims, claim(r.Signature, r.Digest(b.ChainId), CodeReceiptSig))
+	case *Body_Attest:
+		a := message.Attest.Attestation
+		claims = append(claims, claim(a.Signature, a.Digest(b.ChainId), CodeReceiptSig))
 	case *Body_RotateKey:
 		key := message.RotateKey.NewKey
 		digest := RotationDigest(b.ChainId, AddressFrom(b.Signer), key.PublicKey)

@@ -125,7 +125,11 @@ func TestSmallOrderKeysAreRefused(t *testing.T) {
 		if !SmallOrder(key) {
 			t.Errorf("%x passes as ordinary", key)
 		}
-		b := bodyOf(messages[10].make())
+		m, err := SignRotation(testChain, requester.Address(), nextKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := bodyOf(&Body_RotateKey{RotateKey: m})
 		b.GetRotateKey().NewKey.PublicKey.Key = key
 		wantCode(t, judge(forced(t, b)), CodeKey)
 	}

@@ -31,22 +31,29 @@ type actor struct {
 	name, class, entity string
 	roles               []string
 	operator            bool
+	executes            string // its executor group
 }
 
 var cast = []actor{
-	{"agent-a", "agent", "acme", []string{"autoscaler"}, true},
-	{"agent-b", "agent", "borealis", []string{"autoscaler"}, true},
-	{"human-a", "human", "acme", []string{"sre"}, true},
-	{"service-a", "service", "acme", nil, true},
-	{"approver-1", "human", "acme", nil, false},
-	{"approver-2", "human", "borealis", nil, false},
-	{"approver-3", "human", "cirrus", nil, false},
-	{"approver-4", "human", "delta", nil, false},
-	{"approver-5", "human", "ember", nil, false},
-	{"approver-2b", "human", "borealis", nil, false}, // second member of one entity
-	{"outsider", "human", "foxtrot", nil, false},     // a person, but in no committee
-	{"plain", "agent", "", nil, false},               // an account and nothing more
-	{"pauper", "agent", "", nil, false},              // owns less than a fee
+	{"agent-a", "agent", "acme", []string{"autoscaler"}, true, ""},
+	{"agent-b", "agent", "borealis", []string{"autoscaler"}, true, ""},
+	{"human-a", "human", "acme", []string{"sre"}, true, ""},
+	{"service-a", "service", "acme", nil, true, ""},
+	{"approver-1", "human", "acme", nil, false, ""},
+	{"approver-2", "human", "borealis", nil, false, ""},
+	{"approver-3", "human", "cirrus", nil, false, ""},
+	{"approver-4", "human", "delta", nil, false, ""},
+	{"approver-5", "human", "ember", nil, false, ""},
+	{"approver-2b", "human", "borealis", nil, false, ""}, // second member of one entity
+	{"outsider", "human", "foxtrot", nil, false, ""},     // a person, but in no committee
+	{"plain", "agent", "", nil, false, ""},               // an account and nothing more
+	{"pauper", "agent", "", nil, false, ""},              // owns less than a fee
+	{"exec-1", "service", "golf", nil, true, "fleet"},    // executors of the group "fleet"
+	{"exec-2", "service", "hotel", nil, true, "fleet"},
+	{"exec-3", "service", "india", nil, true, "fleet"},
+	{"exec-4", "service", "juliet", nil, true, "fleet"},
+	{"exec-4b", "service", "juliet", nil, true, "fleet"}, // second executor of one entity
+	{"exec-a", "service", "acme", nil, true, "fleet"},    // of the requesters' entity
 }
 
 // Key is the key of a name: its seed is SHA-256("mprd test key: " + name).
@@ -57,6 +64,16 @@ func Key(name string) *tx.Key {
 		panic(err)
 	}
 	return key
+}
+
+// NameOf is who of the cast has an address; empty if nobody.
+func NameOf(address []byte) string {
+	for _, a := range cast {
+		if Address(a.name) == tx.AddressFrom(address) {
+			return a.name
+		}
+	}
+	return ""
 }
 
 // Address is the address of a name.
@@ -90,7 +107,11 @@ func AppState(edit func(doc map[string]any)) []byte {
 			"balance": balance, "class": a.class, "entity": a.entity, "roles": append([]string{}, a.roles...),
 		})
 		if a.operator {
-			operators = append(operators, object{"address": Address(a.name), "executor_groups": []string{},
+			groups := []string{}
+			if a.executes != "" {
+				groups = append(groups, a.executes)
+			}
+			operators = append(operators, object{"address": Address(a.name), "executor_groups": groups,
 				"stake": uint64(10_000 * tx.UnitsPerToken), "reputation": 1_000_000})
 		}
 	}
@@ -110,7 +131,9 @@ func AppState(edit func(doc map[string]any)) []byte {
 			"guardians": committee(2, approvers[:3]...),
 		},
 		"targets": []object{target("gw-prod", "prod", "none"), target("gw-dev", "dev", "none"),
-			target("gw-exec", "dev", "gateway-fleet")},
+			target("gw-exec", "dev", "gateway-fleet"), // a group that nobody serves
+			target("gw-run", "dev", "fleet"), target("gw-run-prod", "prod", "fleet"),
+			fragile(target("gw-once", "dev", "fleet"))},
 		"pools":  object{"treasury": uint64(5_000 * tx.UnitsPerToken)},
 		"policy": files(Bundle()),
 	}
@@ -147,6 +170,12 @@ func target(id, tier, group string) object {
 			"credentials": []object{},
 		},
 	}
+}
+
+// fragile is a target that is neither idempotent nor fenced.
+func fragile(target object) object {
+	target["idempotent"] = false
+	return target
 }
 
 // Genesis is the parsed document.

@@ -61,7 +61,8 @@ func (c *Chain) BeginAfter(ms uint64) (*app.Block, func()) {
 		view := c.Store.View()
 		base, release = view, func() { view.Close() }
 	}
-	header := app.Header{Height: c.Height + 1, TimeMs: c.TimeMs + ms, AppHash: c.AppHash}
+	hash := sha256.Sum256(append([]byte("block after "), c.AppHash...))
+	header := app.Header{Height: c.Height + 1, TimeMs: c.TimeMs + ms, AppHash: c.AppHash, Hash: hash[:]}
 	return c.Machine.Begin(base, c.Nonces, header), release
 }
 

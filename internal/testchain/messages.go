@@ -70,6 +70,41 @@ func Cancel(action tx.Digest) Message {
 	}
 }
 
+// Receipt brings an executor's receipt, signed by it; edits come before the signature.
+func Receipt(executor string, action tx.Digest, f tx.Fence, edits ...func(*tx.Receipt)) Message {
+	address := Address(executor)
+	r := &tx.Receipt{
+		ActionId: action[:], Executor: address[:], FenceCounter: f.Counter, Attempt: f.Attempt,
+		Status: tx.ReceiptStatus_RECEIPT_STATUS_DONE, Result: []byte(`{"observed":true}`), ResourcesUsed: 900,
+	}
+	for _, edit := range edits {
+		edit(r)
+	}
+	if err := tx.SignReceipt(ID, r, Key(executor)); err != nil {
+		panic(err) // keys in memory sign
+	}
+	return func(b *tx.Body) {
+		b.Message = &tx.Body_SubmitReceipt{SubmitReceipt: &tx.SubmitReceipt{Receipt: r}}
+	}
+}
+
+// Failed makes a receipt one of a failure.
+func Failed(reason tx.FailureReason) func(*tx.Receipt) {
+	return func(r *tx.Receipt) {
+		r.Status, r.Reason, r.Result = tx.ReceiptStatus_RECEIPT_STATUS_FAILED, reason, nil
+	}
+}
+
+// Attest brings a witness' attestation of a result.
+func Attest(witness string, action tx.Digest, resultHash []byte) Message {
+	address := Address(witness)
+	a := &tx.Attestation{ActionId: action[:], Witness: address[:], ResultHash: resultHash}
+	if err := tx.SignAttestation(ID, a, Key(witness)); err != nil {
+		panic(err)
+	}
+	return func(b *tx.Body) { b.Message = &tx.Body_Attest{Attest: &tx.Attest{Attestation: a}} }
+}
+
 // Transfer sends base units.
 func Transfer(to tx.Address, amount uint64) Message {
 	return func(b *tx.Body) { b.Message = &tx.Body_Transfer{Transfer: &tx.Transfer{To: to[:], Amount: amount}} }

@@ -1,0 +1,176 @@
+package action
+
+import (
+	"slices"
+	"strings"
+
+	"mprd/audit"
+	"mprd/state"
+	"mprd/tx"
+)
+
+// judgedAfter is how many blocks after a silence came to light it is judged: a fault, or part of an outage.
+const judgedAfter = 100
+
+// The systemic breaker (protocol.md section 7): an outage is nobody's fault.
+const (
+	systemicDueMin      = 20
+	systemicEntitiesMin = 3
+)
+
+// credit counts an answer for its executor.
+func (f *flight) credit(at *state.Attempt) {
+	duty := state.Duties.Load(f.Overlay, tx.AddressFrom(at.Operator))
+	work := f.Request.ResourcesRequired
+	switch {
+	case at.Status == tx.ReceiptStatus_RECEIPT_STATUS_FAILED:
+		duty.Failed++
+		duty.FailedWork += work
+	case at.Late:
+		duty.Late++
+		duty.LateWork += work
+	default:
+		duty.Done++
+		duty.DoneWork += work
+	}
+	state.Duties.Set(f.Overlay, tx.AddressFrom(at.Operator), duty)
+}
+
+// judgeSilence closes the attempts of an action that has its outcome: those that came due are tallied, and
+// who stayed silent although he had had his time is to be judged, unless the action ended for another reason.
+func (f *flight) judgeSilence(faulted bool) {
+	tally := state.Tallies.Load(f.Overlay, f.Height)
+	tally.Entities = slices.Clone(tally.Entities) // rows are shared
+	for i := range f.Attempts {
+		at := &f.Attempts[i]
+		silent := at.Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED
+		if at.StartedHeight == 0 || silent && !at.Overdue {
+			continue
+		}
+		missed := silent && faulted
+		line := lineOf(tally, at.Entity)
+		line.Due++
+		if missed {
+			line.Missed++
+			id := state.MissID{Height: f.Height + judgedAfter, Action: f.id, Attempt: uint32(i)}
+			state.Misses.Set(f.Overlay, id, &state.Miss{
+				Operator: at.Operator, Entity: at.Entity, Work: f.Request.ResourcesRequired,
+				IntentIndex: f.IntentIndex, Height: f.Height,
+			})
+		}
+	}
+	state.Tallies.Set(f.Overlay, f.Height, tally)
+}
+
+// lineOf is an entity's line in a tally of one's own; lines are sorted.
+func lineOf(t *state.Tally, entity string) *state.EntityTally {
+	i, found := slices.BinarySearchFunc(t.Entities, entity,
+		func(e state.EntityTally, name string) int { return strings.Compare(e.Entity, name) })
+	if !found {
+		t.Entities = slices.Insert(t.Entities, i, state.EntityTally{Entity: entity})
+	}
+	return &t.Entities[i]
+}
+
+// JudgeMisses is the block's step "misses": silences that came to light judgedAfter blocks ago are faults,
+// unless the blocks before or after show that something else than the executor failed.
+func JudgeMisses(c *state.Context) {
+	type entry struct {
+		id   state.MissID
+		miss *state.Miss
+	}
+	var due []entry
+	all := int(c.Params.InFlightMax) * int(c.Params.AttemptsMax)
+	state.Misses.Range(c.Overlay, nil, all, func(key []byte, m *state.Miss) bool {
+		id := state.MissOf(key)
+		if id.Height > c.Height {
+			return false
+		}
+		due = append(due, entry{id, m})
+		return true
+	})
+	if len(due) > 0 {
+		outage := systemic(c, c.Height-judgedAfter)
+		for _, e := range due {
+			judgeMiss(c, e.id, e.miss, !outage)
+		}
+	}
+	if old := c.Height - 2*judgedAfter; c.Height > 2*judgedAfter && state.Tallies.Has(c.Overlay, old) {
+		state.Tallies.Delete(c.Overlay, old) // no block to come looks back so far
+	}
+}
+
+func judgeMiss(c *state.Context, id state.MissID, m *state.Miss, fault bool) {
+	operator := tx.AddressFrom(m.Operator)
+	duty := state.Duties.Load(c.Overlay, operator)
+	if fault {
+		duty.Missed++
+		duty.MissedWork += m.Work
+	} else {
+		duty.Excused++
+	}
+	state.Duties.Set(c.Overlay, operator, duty)
+	state.Misses.Delete(c.Overlay, id)
+	c.Leave(&audit.Record{Body: &audit.Record_Auto{Auto: &audit.Auto{
+		Step: "misses", ActionId: id.Action[:], IntentIndex: m.IntentIndex, Operator: m.Operator,
+		Attempt: id.Attempt, Fault: fault,
+	}}})
+}
+
+// systemic: some judgedAfter blocks in a row, the one at height among them, had at least 20 attempts that
+// came due, more than a third of them missed, by at least three and a third of the entities that had any.
+func systemic(c *state.Context, height uint64) bool {
+	type row struct {
+		height uint64
+		tally  *state.Tally
+	}
+	var rows []row
+	from := uint64(1)
+	if height >= judgedAfter {
+		from = height - judgedAfter + 1
+	}
+	start := state.Tallies.Key(from)[1:]
+	state.Tallies.Range(c.Overlay, start, 2*judgedAfter, func(key []byte, t *state.Tally) bool {
+		rows = append(rows, row{state.HeightOf(key), t})
+		return true
+	})
+	for i := range rows {
+		if rows[i].height > height {
+			break
+		}
+		sum := &state.Tally{}
+		for _, r := range rows[i:] {
+			if r.height >= rows[i].height+judgedAfter {
+				break
+			}
+			add(sum, r.tally)
+		}
+		if failing(sum) {
+			return true
+		}
+	}
+	return false
+}
+
+// add puts the lines of t to those of sum.
+func add(sum, t *state.Tally) {
+	for _, e := range t.Entities {
+		line := lineOf(sum, e.Entity)
+		line.Due += e.Due
+		line.Missed += e.Missed
+	}
+}
+
+// failing holds a sum against the breaker.
+func failing(sum *state.Tally) bool {
+	var due, missed, entities uint64
+	for _, e := range sum.Entities {
+		due += uint64(e.Due)
+		missed += uint64(e.Missed)
+		if e.Missed > 0 {
+			entities++
+		}
+	}
+	return due >= systemicDueMin && 3*missed > due &&
+		entities >= systemicEntitiesMin && 3*entities >= uint64(len(sum.Entities))
+}

@@ -1,0 +1,131 @@
+package action
+
+import (
+	"fmt"
+
+	"mprd/audit"
+	"mprd/state"
+	"mprd/tx"
+)
+
+// executed: somebody is to carry the action out; with executor group "none" deciding is all.
+func (a *attempt) executed() bool { return a.target.ExecutorGroup != state.GroupNone }
+
+// executionFee is what carrying out costs beside the tx's fee: held when asked for, earned by the executor
+// who does it in time, else given back.
+func executionFee(p *state.Params, resources uint64) uint64 {
+	return p.ExecutionFee + resources/p.ResourcesPerUnit
+}
+
+// affordsExecution: max_fee and the balance cover the execution fee as well.
+func (a *attempt) affordsExecution() error {
+	if !a.executed() {
+		return nil
+	}
+	fee := executionFee(a.Params, a.request.ResourcesRequired)
+	paid := a.Tx.Fee(a.Params.BaseFee, a.Params.GasPerUnit)
+	if limit := a.Tx.Body.MaxFee; paid > limit || fee > limit-paid {
+		return fmt.Errorf("%w: max_fee %d, fee %d and execution fee %d", tx.CodeExecutionFee, limit, paid, fee)
+	}
+	if a.account.Balance < fee {
+		return fmt.Errorf("%w: balance %d, execution fee %d", tx.CodeExecutionFee, a.account.Balance, fee)
+	}
+	return nil
+}
+
+// holdFee moves the execution fee into escrow; affordsExecution saw to it that it is there.
+func (a *attempt) holdFee() {
+	if !a.executed() {
+		return
+	}
+	a.fee = executionFee(a.Params, a.request.ResourcesRequired)
+	if err := state.Pay(a.Overlay, a.requester, state.PoolFeeEscrow, a.fee); err != nil {
+		panic(err)
+	}
+	a.Result.ExecutionFee = a.fee
+}
+
+// returnFee gives back what was held for an action that ended before it was authorised.
+func (a *attempt) returnFee() { state.Draw(a.Overlay, state.PoolFeeEscrow, a.requester, a.fee) }
+
+// occupies: nothing else is in flight on the target, or this is the pause that may end it; and there is room
+// for one more, the requester's own and everybody's.
+func (a *attempt) occupies() error {
+	busy := state.Occupancies.Load(a.Overlay, a.request.Target).ActionId
+	if len(busy) > 0 && !a.supersedes(tx.Digest(busy)) {
+		return fmt.Errorf("%w: %x", tx.CodeTargetBusy, busy)
+	}
+	if n := a.usage().InFlight; n >= a.Params.InFlightPerRequesterMax {
+		return fmt.Errorf("%w: %d of the requester's", tx.CodeInFlightLimit, n)
+	}
+	if n := state.InFlightCount.Load(a.Overlay, state.One{}).Units; n >= uint64(a.Params.InFlightMax) {
+		return fmt.Errorf("%w: %d in all", tx.CodeInFlightLimit, n)
+	}
+	return nil
+}
+
+// supersedes: a pause passes what is in flight on its target, unless that is a pause too.
+func (a *attempt) supersedes(busy tx.Digest) bool {
+	if !a.request.GetPause().GetPaused() {
+		return false
+	}
+	other, ok := state.Actions.Get(a.Overlay, busy)
+	return ok && !other.Request.GetPause().GetPaused()
+}
+
+// hasCapacity: the target's group has executors of enough entities, none of them the requester's.
+func (a *attempt) hasCapacity() error {
+	group := state.Groups.Load(a.Overlay, a.target.ExecutorGroup)
+	var entities []string
+	for _, member := range group.Members {
+		if _, weight := candidateOf(a.Context, &member); weight == 0 || member.Entity == a.account.Entity {
+			continue
+		}
+		known := false
+		for _, e := range entities {
+			known = known || e == member.Entity
+		}
+		if !known {
+			entities = append(entities, member.Entity)
+		}
+		if uint32(len(entities)) >= a.Params.AttemptsMin {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: group %q has %d fit entities, want %d",
+		tx.CodeNoCapacity, a.target.ExecutorGroup, len(entities), a.Params.AttemptsMin)
+}
+
+// promise puts an authorised action in flight: INTENT now, the assignment in the next block.
+func (a *attempt) promise(spec *state.Spec) {
+	id, target := a.request.Target, a.target
+	occupancy := state.Occupancies.Load(a.Overlay, id)
+	if len(occupancy.ActionId) > 0 {
+		supersede(a.Context, tx.Digest(occupancy.ActionId))
+		occupancy = state.Occupancies.Load(a.Overlay, id)
+	}
+	intent := a.Leave(&audit.Record{Body: &audit.Record_Intent{Intent: &audit.Intent{
+		ActionId: a.id[:], DecisionIndex: a.RecordIndex, Requester: a.requester[:],
+		Request: marshal(a.request), Spec: marshal(spec), ExecutorGroup: target.ExecutorGroup,
+		Failover: target.Idempotent || target.Fenced, ExecutionFee: a.fee,
+	}}})
+	state.Actions.Set(a.Overlay, a.id, &state.Action{
+		Requester: a.requester[:], Entity: a.account.Entity, Request: a.request, Spec: *spec,
+		IntentIndex: intent, ExecutionFee: a.fee, Failover: target.Idempotent || target.Fenced,
+		HighImpact: a.required > 0, State: tx.ActionState_ACTION_STATE_AUTHORIZED,
+	})
+	state.Unassigned.Set(a.Overlay, state.Due{AtMs: a.Height, ID: a.id}, &state.Index{Present: true})
+	occupancy.ActionId = a.id[:]
+	state.Occupancies.Set(a.Overlay, id, occupancy)
+	addInFlight(a.Context, a.requester, 1)
+}
+
+// addInFlight counts one action more, or one less (-1), for the requester and for all.
+func addInFlight(c *state.Context, requester tx.Address, n int) {
+	count := state.InFlightCount.Load(c.Overlay, state.One{})
+	count.Units += uint64(n)
+	state.InFlightCount.Set(c.Overlay, state.One{}, count)
+	usage := state.Usages.Load(c.Overlay, requester)
+	usage.InFlight += uint32(n)
+	state.Usages.Set(c.Overlay, requester, usage)
+}

@@ -11,8 +11,8 @@ import (
 // pendingPerAccountMax bounds how many txs of one account wait in the mempool.
 const pendingPerAccountMax = 64
 
-// receiptsPerAttemptMax bounds the free receipts of one attempt that wait, beside the cap of their account: the
-// one that counts, and one more for whoever had to send it again.
+// receiptsPerAttemptMax bounds the free receipts of one attempt that wait, beside the cap of their account:
+// the one that counts, and one more for whoever had to send it again.
 const receiptsPerAttemptMax = 2
 
 // pendingTxs is what the mempool holds of each account: how many txs, what they will cost, and under which

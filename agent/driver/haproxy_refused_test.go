@@ -214,6 +214,14 @@ func TestACommandThatHAProxyRefusesIsAnError(t *testing.T) {
 		t.Error(err)
 	}
 	g.wantUntouched()
+	// A watcher needs no more, and of a credential only the public part.
+	file, digest := newCertificate(t, 2)
+	leaf, _, _ := bytes.Cut(file, []byte("-----BEGIN PRIVATE"))
+	g.writeFile("credentials/tls/v2.pem", leaf)
+	_, differs, err := g.driver.Observe(t.Context(), "gateway", rotation(g, "v2", digest))
+	if err != nil || !strings.Contains(differs, "credential tls is ") {
+		t.Errorf("%q %v", differs, err)
+	}
 }
 
 // TestASocketThatIsNotHAProxysIsNotBelieved serves what a broken or foreign process could.

@@ -183,3 +183,43 @@ func TestARestartedHAProxyIsBroughtBack(t *testing.T) {
 		t.Errorf("%v, serial %d", counts, g.served())
 	}
 }
+
+// TestWhatSomebodyElseChangedIsPutRight: people have other commands, and use them.
+func TestWhatSomebodyElseChangedIsPutRight(t *testing.T) {
+	g := startGateway(t, nil)
+	spec := g.spec(func(s *state.Spec) { s.Replicas, s.RequestsPerSecond, s.Burst = 2, 1000, 100 })
+	g.apply(spec)
+	throttle := g.driver.config.Targets["gateway"].ThrottleMap
+	for _, words := range [][]string{
+		{"set", "server", "be_gateway/alpha", "state", "drain"},
+		{"set", "server", "be_gateway/beta", "state", "maint"},
+		{"set", "server", "be_gateway/gamma", "state", "ready"},
+		{"set", "server", "be_gateway/alpha", "weight", "9"},
+		{"set", "map", throttle, "gateway", "7:7"},
+		{"add", "map", throttle, "gateway", "8:8"},
+		{"add", "map", throttle, "gateway-2", "9:9"},
+	} {
+		if failure := g.driver.api.do(t.Context(), words...); failure != nil {
+			t.Fatal(failure)
+		}
+	}
+	_, differs, err := g.driver.Observe(t.Context(), "gateway", spec)
+	const want = `server alpha is drain, want ready; server alpha has weight 9, want 1; ` +
+		`server beta is maint, want ready; server gamma is ready, want maint; ` +
+		`throttle is ["7:7" "8:8"], want "1000:100"`
+	if err != nil || differs != want {
+		t.Errorf("%q %v, want %q", differs, err, want)
+	}
+	if after := g.apply(spec); after.ResourcesUsed != 5 {
+		t.Errorf("%d things changed, want 5", after.ResourcesUsed)
+	}
+	g.wantSame(spec)
+	if counts := g.count(20); counts["alpha"] != 10 || counts["beta"] != 10 {
+		t.Errorf("%v", counts)
+	}
+	others, failure := g.driver.api.mapValues(t.Context(), throttle, "gateway-2")
+	if failure != nil || len(others) != 1 || others[0] != "9:9" {
+		t.Errorf("another target's throttle: %q %v", others, failure)
+	}
+	g.apply(g.spec(func(s *state.Spec) { s.Replicas = 2 })) // an entry too many goes with the throttle
+}

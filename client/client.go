@@ -275,22 +275,6 @@ func (c *Client) Simulate(ctx context.Context, raw []byte) (*state.Simulation, e
 	return simulation, simulation.Unmarshal(r.Value)
 }
 
-// Lookup finds the records of an action id or a tx hash in a node's local index.
-func (c *Client) Lookup(ctx context.Context, id tx.Digest) ([]uint64, error) {
-	height, err := c.Newest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found := &state.Lookup{}
-	if err := c.ask(ctx, state.PathLookup, height, &state.LookupRequest{Id: id[:]}, found); err != nil {
-		return nil, err
-	}
-	if len(found.Indexes) == 0 {
-		return nil, fmt.Errorf("%w: no record of %x", ErrNotFound, id)
-	}
-	return found.Indexes, nil
-}
-
 // Record reads a record of the log, unproven, from the newest state.
 func (c *Client) Record(ctx context.Context, index uint64) (*audit.Record, error) {
 	height, err := c.Newest(ctx)

@@ -32,7 +32,8 @@ func (r *Refusal) Error() string { return r.Log }
 
 func (r *Refusal) Unwrap() error { return r.Code }
 
-// RefusalOf makes the error of a response's code; nil if the code is 0.
+// RefusalOf makes the error of a response's code; nil if the code is 0. The remedy that a node adds to its
+// words is left out: it is the code's.
 func RefusalOf(space string, number uint32, log string) error {
 	if number == 0 {
 		return nil
@@ -41,6 +42,7 @@ func RefusalOf(space string, number uint32, log string) error {
 	if code == nil {
 		code = &tx.Code{Space: space, Number: number, Text: "a code of another version", Remedy: "update mprd"}
 	}
+	log = strings.TrimSuffix(log, "; what to do: "+code.Remedy) // who shows the code says so himself
 	if log == "" {
 		log = code.Text
 	}

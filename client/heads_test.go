@@ -67,7 +67,8 @@ func TestTheLogOnlyGrows(t *testing.T) {
 			t.Errorf("height %d, was %d", head.Height, later.Height)
 		}
 		ok(t, l.Extends(n.ctx, later, head))
-		forger := &Light{startNode(t).Client, l.light, l.of, l.store} // its own validators sign whatever it says
+		// Its own validators sign whatever it says.
+		forger := &Light{Client: startNode(t).Client, light: l.light, of: l.of, store: l.store}
 		if _, err := forger.Head(n.ctx); !errors.Is(err, ErrBadProof) {
 			t.Errorf("%v", err)
 		}

@@ -39,9 +39,10 @@ const backwardsMax = 10_000
 // client: skipping verification, and an error if a witness has another header. One goroutine uses it.
 type Light struct {
 	*Client
-	light *light.Client
-	of    *sources
-	store *lightStore
+	light  *light.Client
+	of     *sources
+	store  *lightStore
+	sights sights
 }
 
 var (

@@ -28,14 +28,17 @@ type node struct {
 	key     *privval.FilePV
 }
 
-// genesisOf is the genesis of the tests' cast with one validator.
+// genesisOf is the genesis of the tests' cast with one validator. Attempts take long, for tests to look at.
 func genesisOf(t testing.TB, validator *privval.FilePV) *cmttypes.GenesisDoc {
 	t.Helper()
+	patient := func(doc map[string]any) {
+		doc["params"] = object{"attempt_ms": 14_000, "attempts_max": 2, "deadline_ms_max": 30_000}
+	}
 	key, err := validator.GetPubKey()
 	ok(t, err)
 	doc := &cmttypes.GenesisDoc{
 		ChainID: testchain.ID, GenesisTime: time.Now().UTC().Truncate(time.Millisecond), InitialHeight: 1,
-		ConsensusParams: abci.ConsensusParams(), AppState: json.RawMessage(testchain.AppState(nil)),
+		ConsensusParams: abci.ConsensusParams(), AppState: json.RawMessage(testchain.AppState(patient)),
 		Validators: []cmttypes.GenesisValidator{{Address: key.Address(), PubKey: key, Power: 10, Name: "a"}},
 	}
 	ok(t, doc.ValidateAndComplete())

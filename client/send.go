@@ -13,6 +13,7 @@ import (
 	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
 	coretypes "github.com/cometbft/cometbft/rpc/core/types"
 
+	"mprd/state"
 	"mprd/tx"
 )
 
@@ -20,7 +21,7 @@ import (
 type Draft struct {
 	Life   time.Duration // of the token; 0 = tokenLife
 	Issued time.Time     // zero = now
-	MaxFee uint64        // 0 = the fee as it is now, doubled
+	MaxFee uint64        // 0 = the fee and the execution fee as they are now, doubled
 	Nonce  []byte        // nil = random
 }
 
@@ -44,9 +45,32 @@ func (c *Client) Fill(ctx context.Context, b *tx.Body, signer tx.Address, d Draf
 		if err != nil {
 			return tx.Digest{}, err
 		}
-		b.MaxFee = 2 * tx.FeeOf(b, params.BaseFee, params.GasPerUnit)
+		execution, err := c.executionFee(ctx, b, params)
+		if err != nil {
+			return tx.Digest{}, err
+		}
+		b.MaxFee = 2 * (tx.FeeOf(b, params.BaseFee, params.GasPerUnit) + execution) // bounded by the parameters
 	}
 	return b.Seal()
+}
+
+// executionFee is what a request costs beside its fee, base units: held until it is over, if its target has
+// executors. Of a target that there is not it is nothing; the chain will say so.
+func (c *Client) executionFee(ctx context.Context, b *tx.Body, params *state.Params) (uint64, error) {
+	request := b.GetRequestAction()
+	if request == nil {
+		return 0, nil
+	}
+	target, err := c.Target(ctx, request.Target)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case target.ExecutorGroup == state.GroupNone:
+		return 0, nil
+	}
+	return params.ExecutionFee + request.ResourcesRequired/params.ResourcesPerUnit, nil
 }
 
 func (d Draft) token() (*tx.Token, error) {

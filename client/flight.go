@@ -1,0 +1,184 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"mprd/audit"
+	"mprd/state"
+	"mprd/tx"
+)
+
+// InFlight is a row of the table actions as a node tells it: unproven.
+type InFlight struct {
+	ID     tx.Digest
+	Action *state.Action
+}
+
+// FlightsOf lists the actions in flight in which an operator has an attempt, his turn or not, by id. It is
+// the node's word: ProveFlight proves one.
+func (c *Client) FlightsOf(ctx context.Context, operator tx.Address) ([]InFlight, error) {
+	var list []InFlight
+	err := c.Flights(ctx, func(f InFlight) error {
+		if attemptOf(f.Action, operator) >= 0 {
+			list = append(list, f)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Flights visits the actions in flight by id, unproven.
+func (c *Client) Flights(ctx context.Context, visit func(InFlight) error) error {
+	return c.Rows(ctx, "actions", func(key, value []byte) error {
+		row := &state.Action{}
+		if err := row.Unmarshal(value); err != nil || len(key) != tx.HashBytes || row.Request == nil {
+			return badProof("the node's row %x of actions is none", key)
+		}
+		return visit(InFlight{tx.Digest(key), row})
+	})
+}
+
+// attemptOf is the operator's attempt, or -1. Nobody has two: they are of distinct entities.
+func attemptOf(a *state.Action, operator tx.Address) int {
+	for i := range a.Attempts {
+		if bytes.Equal(a.Attempts[i].Operator, operator[:]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// Flight is an action in flight, all of it proven for one state of the chain: what an executor may act on.
+type Flight struct {
+	ID     tx.Digest
+	Height uint64 // H: of the state; header H+1 vouches for it
+	TimeMs uint64 // T of header H+1: how old the news is, by one's own clock
+	Clock  *state.Clock
+	Params *state.Params
+	Action *state.Action
+	Target *state.Target
+	Intent *audit.Intent // its request, spec, requester and group are the row's and the target's
+}
+
+// Attempt is the operator's attempt at the action, or -1 if he is not assigned.
+func (f *Flight) Attempt(operator tx.Address) int { return attemptOf(f.Action, operator) }
+
+// Fence is the fencing token of an attempt.
+func (f *Flight) Fence(attempt int) tx.Fence {
+	return tx.Fence{Counter: f.Action.FenceCounter, Attempt: uint32(attempt)}
+}
+
+// NotInFlight says that the table actions is proven not to have the action: it has ended, or never was, or
+// the proving state is older than the action. It is an ErrNotFound.
+type NotInFlight struct {
+	ID     tx.Digest
+	Height uint64 // of the state
+}
+
+func (n *NotInFlight) Error() string {
+	return fmt.Sprintf("action %x is proven not to be in flight at height %d", n.ID, n.Height)
+}
+
+func (n *NotInFlight) Unwrap() error { return ErrNotFound }
+
+// ErrBehind: a node is behind what was verified before.
+var ErrBehind = fmt.Errorf("%w for what was verified before: it is behind", ErrUnreachable)
+
+// ProveFlight proves an action in flight, as of the newest state of any node whose header exists: the rows of
+// the action, of its target, the clock and the parameters, and the INTENT in the audit log. A state that is
+// older than a header that the light client trusts already is not accepted (ErrBehind), so that nobody goes
+// back in time.
+//
+// A node that lies or does not answer is passed over and rests a while; if there is no other, the error is
+// its own: ErrBadProof, ErrBehind or ErrUnreachable. *NotInFlight is a proven answer. ErrConflict,
+// ErrTrustExpired and ErrLightStore are about the headers and end the search.
+func (l *Light) ProveFlight(ctx context.Context, id tx.Digest) (*Flight, error) {
+	var failed []error
+	for _, at := range l.freshest(ctx) {
+		flight, err := l.proveFlight(ctx, at, id)
+		var absent *NotInFlight
+		switch {
+		case err == nil:
+			return flight, nil
+		case errors.As(err, &absent), errors.Is(err, ErrConflict), errors.Is(err, ErrTrustExpired),
+			errors.Is(err, ErrLightStore), ctx.Err() != nil:
+			return nil, err
+		}
+		l.rest(at.address)
+		if errors.Is(err, tx.CodeQueryHeight) {
+			err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		failed = append(failed, fmt.Errorf("node %s: %w", at.address, err))
+	}
+	if len(failed) == 0 {
+		return nil, fmt.Errorf("%w: no node says at what height it is", ErrUnreachable)
+	}
+	return nil, errors.Join(failed...)
+}
+
+func (l *Light) proveFlight(ctx context.Context, at sighting, id tx.Digest) (*Flight, error) {
+	seen, err := l.see(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	f := &Flight{ID: id, Height: uint64(seen.height), TimeMs: seen.timeMs, Clock: seen.clock, Params: seen.params,
+		Action: &state.Action{}, Target: &state.Target{}}
+	there, err := seen.row(ctx, at.node, "actions", id[:], f.Action)
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, &NotInFlight{id, f.Height}
+	}
+	if f.Action.Request == nil {
+		return nil, badProof("the action's row has no request")
+	}
+	target := []byte(f.Action.Request.Target)
+	if there, err = seen.row(ctx, at.node, "targets", target, f.Target); err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, badProof("the action's target %q is proven not to be", target)
+	}
+	record, err := seen.record(ctx, at.node, f.Action.IntentIndex)
+	if err != nil {
+		return nil, err
+	}
+	if f.Intent = record.GetIntent(); f.Intent == nil {
+		return nil, badProof("record %d is no INTENT", f.Action.IntentIndex)
+	}
+	return f, f.agree()
+}
+
+// agree holds that the INTENT is that of the row: what was promised is what is to be done.
+func (f *Flight) agree() error {
+	request, err := f.Action.Request.Marshal()
+	if err != nil {
+		return badProof("request: %w", err)
+	}
+	spec, err := f.Action.Spec.Marshal()
+	if err != nil {
+		return badProof("spec: %w", err)
+	}
+	i := f.Intent
+	for _, c := range []struct {
+		what string
+		same bool
+	}{
+		{"action", bytes.Equal(i.ActionId, f.ID[:])},
+		{"requester", bytes.Equal(i.Requester, f.Action.Requester)},
+		{"request", bytes.Equal(i.Request, request)},
+		{"spec", bytes.Equal(i.Spec, spec)},
+		{"executor group", i.ExecutorGroup == f.Target.ExecutorGroup},
+		{"failover", i.Failover == f.Action.Failover},
+		{"execution fee", i.ExecutionFee == f.Action.ExecutionFee},
+	} {
+		if !c.same {
+			return badProof("the INTENT in record %d is of another %s than the row", f.Action.IntentIndex, c.what)
+		}
+	}
+	return nil
+}

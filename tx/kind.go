@@ -110,3 +110,14 @@ func (t OpType) Name() string {
 
 // Name is the state's name as people read it; of a state that this version does not know, its number.
 func (s ActionState) Name() string { return strings.TrimPrefix(s.String(), "ACTION_STATE_") }
+
+// Name is the status as people read it: DONE or FAILED.
+func (s ReceiptStatus) Name() string { return strings.TrimPrefix(s.String(), "RECEIPT_STATUS_") }
+
+// Name is the reason as people read it; empty if there is none.
+func (r FailureReason) Name() string {
+	if r == FailureReason_FAILURE_REASON_UNSPECIFIED {
+		return ""
+	}
+	return strings.TrimPrefix(r.String(), "FAILURE_REASON_")
+}

@@ -7,6 +7,7 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		initCommand(),
 		startCommand(),
+		executorCommand(),
 		localnetCommand(),
 		statusCommand(),
 		doctorCommand(),

@@ -12,12 +12,18 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"mprd/agent/driver"
 )
 
 // version is set by the build.
 var version = "dev"
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == driver.ConfineArgument { // the exec driver starts us so
+		fmt.Fprintln(os.Stderr, driver.Confine(os.Args[2:], os.Environ()))
+		os.Exit(driver.ConfineFailed)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -40,19 +40,6 @@ func when(ms uint64) string {
 	return time.UnixMilli(int64(min(ms, 1<<53))).UTC().Format("2006-01-02 15:04:05.000 MST")
 }
 
-// KeyText shows a key as people write it.
-func KeyText(table string, key []byte) string {
-	switch table {
-	case "accounts", "operators", "usage":
-		if len(key) == tx.AddressBytes {
-			return tx.AddressFrom(key).String()
-		}
-	case "targets", "pools", "committees":
-		return fmt.Sprintf("%q", key)
-	}
-	return hex.EncodeToString(key)
-}
-
 // RowText is a row's fields, a line each.
 func RowText(table string, value []byte) []string {
 	descriptor, ok := state.TableByName(table)
@@ -92,11 +79,10 @@ func ExplainRecord(r *audit.Record) []string {
 		add("action %x is %s, %d of %d approvals; decision in record %d", b.Approval.ActionId,
 			stateName(b.Approval.State), b.Approval.Approvals, b.Approval.Required, b.Approval.DecisionIndex)
 		lines = append(lines, explainVerdict(b.Approval.Verdict)...)
-	case *audit.Record_Auto:
-		add("the chain itself, step %q: action %x is %s; decision in record %d", b.Auto.Step, b.Auto.ActionId,
-			stateName(b.Auto.State), b.Auto.DecisionIndex)
 	case *audit.Record_Block:
 		add("end of its block: %d txs, app hash before it %x", b.Block.Txs, b.Block.AppHashBefore)
+	default:
+		lines = append(lines, explainFlight(r)...)
 	}
 	return lines
 }
@@ -131,7 +117,7 @@ func explainTx(t *audit.Tx) []string {
 	if t.Code != 0 {
 		outcome = fmt.Sprintf("refused with %s/%d; fee %d base units", t.Codespace, t.Code, t.Fee)
 		if code := tx.CodeOf(t.Codespace, t.Code); code != nil {
-			outcome = fmt.Sprintf("refused: %s (%s); fee %d base units", code.Text, code, t.Fee)
+			outcome = fmt.Sprintf("refused: %s (%s); fee %d base units", code.Text, code.String(), t.Fee)
 		}
 	}
 	decoded, err := tx.Decode(t.Tx)
@@ -159,6 +145,11 @@ func Describe(b *tx.Body) []string {
 			verdictName(uint32(a.GetVerdict())), a.GetActionId()))
 	case *tx.Body_CancelAction:
 		lines = append(lines, fmt.Sprintf("cancels action %x", m.CancelAction.ActionId))
+	case *tx.Body_SubmitReceipt:
+		lines = append(lines, describeReceipt(m.SubmitReceipt.GetReceipt())...)
+	case *tx.Body_Attest:
+		a := m.Attest.GetAttestation()
+		lines = append(lines, fmt.Sprintf("attests the result %x of action %x", a.GetResultHash(), a.GetActionId()))
 	case *tx.Body_Transfer:
 		lines = append(lines, fmt.Sprintf("transfers %d base units to %s", m.Transfer.Amount,
 			tx.AddressFrom(m.Transfer.To)))

@@ -16,7 +16,8 @@ import (
 )
 
 // Committed is a tx's place in the chain and what it came to there. Found in the audit log instead of
-// CometBFT's index, it has the code's text for Log, and of a cancelled action no count of approvals.
+// CometBFT's index, it has the code's text for Log, no execution fee, of a cancelled action no count of
+// approvals, and of a receipt that tells of a failure no state.
 type Committed struct {
 	Hash   tx.Digest
 	Height int64
@@ -158,6 +159,12 @@ func recorded(r *audit.Record) (*Committed, error) {
 		entry, verdict = a.GetTx(), a.GetVerdict()
 		result.ActionId, result.State = a.GetActionId(), tx.ActionState(a.GetState())
 		result.Approvals, result.Required = a.GetApprovals(), a.GetRequired()
+	case *audit.Record_Receipt:
+		entry = body.Receipt.GetTx()
+		result.ActionId, result.Attempt = body.Receipt.GetActionId(), body.Receipt.GetAttempt()
+		if r := receiptOf(entry); entry.GetCode() == 0 && r.GetStatus() == tx.ReceiptStatus_RECEIPT_STATUS_DONE {
+			result.State = tx.ActionState_ACTION_STATE_DONE
+		}
 	}
 	if entry == nil || len(entry.Tx) == 0 {
 		return nil, nil
@@ -190,5 +197,21 @@ func concerned(result *tx.Result, entry *audit.Tx) {
 		}
 		return
 	}
+	if m := decoded.Body.GetAttest(); m != nil {
+		result.ActionId = m.Attestation.ActionId
+		if entry.Code == 0 {
+			result.State = tx.ActionState_ACTION_STATE_DONE
+		}
+		return
+	}
 	result.ActionId = decoded.Body.GetApproveAction().GetApproval().GetActionId()
+}
+
+// receiptOf is the receipt that a tx of the log brings, or nil.
+func receiptOf(entry *audit.Tx) *tx.Receipt {
+	decoded, err := tx.Decode(entry.GetTx())
+	if err != nil {
+		return nil
+	}
+	return decoded.Body.GetSubmitReceipt().GetReceipt()
 }

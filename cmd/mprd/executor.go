@@ -145,7 +145,8 @@ type executorFile struct {
 	Driver         []driverFile  `mapstructure:"driver"`
 }
 
-const executorExample = `# mprd executor: what it operates, and how. Paths are absolute. All but the drivers can be left out.
+const executorExample = `# mprd executor: what it operates, and how.
+# Paths are absolute. All but the drivers can be left out.
 
 log_level = "info"        # debug, info, warn or error
 log_format = "console"    # or json

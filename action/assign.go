@@ -8,11 +8,15 @@ import (
 	"mprd/tx"
 )
 
+// inFlightHardMax is the highest that in_flight_max may be: what is worked off in a block is bounded by what
+// can be in flight, not by a parameter that somebody lowered meanwhile.
+const inFlightHardMax = 1 << 16
+
 // Assign is the block's step "assignment": what was authorised in an earlier block gets its executors, for
 // good: they are stored and never drawn again. What is in flight is bounded, and so is this.
 func Assign(c *state.Context) {
 	var ids []state.Due
-	state.Unassigned.Range(c.Overlay, nil, int(c.Params.InFlightMax), func(key []byte, _ *state.Index) bool {
+	state.Unassigned.Range(c.Overlay, nil, inFlightHardMax, func(key []byte, _ *state.Index) bool {
 		due := state.DueOf(key)
 		if due.AtMs >= c.Height {
 			return false

@@ -80,8 +80,7 @@ func JudgeMisses(c *state.Context) {
 		miss *state.Miss
 	}
 	var due []entry
-	all := int(c.Params.InFlightMax) * int(c.Params.AttemptsMax)
-	state.Misses.Range(c.Overlay, nil, all, func(key []byte, m *state.Miss) bool {
+	state.Misses.Range(c.Overlay, nil, inFlightHardMax*tx.AttemptsMax, func(key []byte, m *state.Miss) bool {
 		id := state.MissOf(key)
 		if id.Height > c.Height {
 			return false

@@ -12,8 +12,7 @@ import (
 // entry in the index, so nothing is ever carried over to another block.
 func Watch(c *state.Context) {
 	var ids []tx.Digest
-	limit := int(c.Params.InFlightMax)
-	state.ActionDue.Range(c.Overlay, nil, limit, func(key []byte, _ *state.Index) bool {
+	state.ActionDue.Range(c.Overlay, nil, inFlightHardMax, func(key []byte, _ *state.Index) bool {
 		due := state.DueOf(key)
 		if due.AtMs >= c.ChainTimeMs { // an attempt owns its end
 			return false

@@ -13,6 +13,7 @@ import (
 	cmttypes "github.com/cometbft/cometbft/types"
 	"github.com/spf13/cobra"
 
+	"mprd/audit"
 	"mprd/client"
 	"mprd/policy"
 	"mprd/state"
@@ -58,6 +59,42 @@ func auditGetCommand() *cobra.Command {
 				writeRecords(w, records)
 			})
 		}),
+	}
+}
+
+// records fetches records, unproven.
+func (s *session) records(indexes []uint64) ([]*audit.Record, error) {
+	list := make([]*audit.Record, len(indexes))
+	for i, index := range indexes {
+		var err error
+		if list[i], err = s.client.Record(s.ctx(), index); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+type recordView struct {
+	Index  uint64   `json:"index"`
+	Height uint64   `json:"height"`
+	TimeMs uint64   `json:"time_ms"`
+	Says   []string `json:"says"`
+}
+
+func recordViews(records []*audit.Record) []recordView {
+	views := make([]recordView, len(records))
+	for i, r := range records {
+		views[i] = recordView{r.PrevSize, r.Height, r.TimeMs, client.ExplainRecord(r)}
+	}
+	return views
+}
+
+func writeRecords(w io.Writer, records []*audit.Record) {
+	for _, v := range recordViews(records) {
+		fmt.Fprintf(w, "record %d\n", v.Index)
+		for _, line := range v.Says {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
 	}
 }
 
@@ -117,8 +154,7 @@ action or tx with several records the last one is proven. With --table a row is 
 	cmd.Flags().StringVarP(&file, "file", "f", "audit.mprdproof", "where the proof file goes")
 	cmd.Flags().StringVar(&table, "table", "", "table of the row to prove (see: mprd query tables)")
 	cmd.Flags().StringVar(&key, "key", "", "key of the row: a name, an address, or hex")
-	cmd.Flags().BoolVar(&light.on, "light", false,
-		"check by light client, going on from the headers in --light-dir; needs two --node")
+	light.addSwitch(cmd)
 	return cmd
 }
 
@@ -274,21 +310,20 @@ is missing: after an interruption, or to take in what has happened since.`,
 	}
 }
 
-// rowKey reads the key of a row as people write it: a name, an address, or hex.
+// rowKey reads the key of a row as people write it: a name (of a target, or of a key in the keystore), an
+// address, numbers and hashes with slashes between them, or hex.
 func rowKey(o options, table, text string) ([]byte, error) {
 	if _, ok := state.TableByName(table); !ok {
 		return nil, usageError{fmt.Errorf("no table %q; see: mprd query tables", table)}
 	}
+	key, err := client.ParseKey(table, text)
+	if err == nil {
+		return key, nil
+	}
 	switch table {
-	case "accounts", "operators", "usage":
+	case "accounts", "operators", "usage", "duties":
 		a, err := addressOf(o, text)
 		return a[:], err
-	case "targets", "pools", "committees":
-		return []byte(text), nil
 	}
-	raw, err := hex.DecodeString(text)
-	if err != nil {
-		return nil, usageError{fmt.Errorf("key %q: %w", text, err)}
-	}
-	return raw, nil
+	return nil, usageError{err}
 }

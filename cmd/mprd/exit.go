@@ -70,7 +70,7 @@ func describe(err error) string {
 		return err.Error()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s [%s]", err, code)
+	fmt.Fprintf(&b, "%s [%s]", err, code.String())
 	if code.Remedy != "" {
 		fmt.Fprintf(&b, "\n  what to do: %s", code.Remedy)
 	}

@@ -30,6 +30,12 @@ func (f *lightFlags) add(cmd *cobra.Command) {
 		"folder of the headers that were trusted so far (default HOME/light/CHAIN-ID)")
 }
 
+// addSwitch lets --light alone mean: go on from what was trusted before.
+func (f *lightFlags) addSwitch(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.on, "light", false,
+		"check by light client, going on from the headers in --light-dir; needs two --node")
+}
+
 func (f *lightFlags) given() bool {
 	return f.on || f.hash != "" || f.height != 0 || f.genesis != "" || f.dir != ""
 }

@@ -77,7 +77,7 @@ func queryRowsCommand() *cobra.Command {
 				Value []string `json:"value"`
 			}
 			rows := []row{}
-			err := s.eachRow(args[0], func(key, value []byte) error {
+			err := s.client.Rows(s.ctx(), args[0], func(key, value []byte) error {
 				rows = append(rows, row{client.KeyText(args[0], key), client.RowText(args[0], value)})
 				return nil
 			})
@@ -103,7 +103,7 @@ func queryTargetsCommand() *cobra.Command {
 		Use: "targets", Short: "List what is operated, with its present spec", Args: args(0, 0),
 		RunE: withSession(nil, func(s *session, _ []string) error {
 			rows := []targetRow{}
-			err := s.eachRow("targets", func(key, value []byte) error {
+			err := s.client.Rows(s.ctx(), "targets", func(key, value []byte) error {
 				t := &state.Target{}
 				rows = append(rows, targetRow{string(key), t})
 				return t.Unmarshal(value)
@@ -115,7 +115,7 @@ func queryTargetsCommand() *cobra.Command {
 				table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				for _, r := range rows {
 					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Target.Fleet, r.Target.Tier, r.Target.Region,
-						specText(&r.Target.Spec))
+						client.SpecText(&r.Target.Spec))
 				}
 				table.Flush()
 			})
@@ -138,7 +138,7 @@ func queryTargetCommand() *cobra.Command {
 				for _, l := range t.Labels {
 					fmt.Fprintf(w, "label     %s=%s\n", l.Name, l.Value)
 				}
-				fmt.Fprintf(w, "spec      %s\n", specText(&t.Spec))
+				fmt.Fprintf(w, "spec      %s\n", client.SpecText(&t.Spec))
 				fmt.Fprintf(w, "bounds    replicas %d to %d, requests/s to %d, burst to %d\n", b.ReplicasMin,
 					b.ReplicasMax, b.RequestsPerSecondMax, b.BurstMax)
 				fmt.Fprintf(w, "          backends %s; credentials %s\n", strings.Join(b.Backends, ", "),

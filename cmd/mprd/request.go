@@ -77,7 +77,7 @@ func requestCommand() *cobra.Command {
 }
 
 func opCommand(o op) *cobra.Command {
-	var flags requestFlags
+	flags := requestFlags{txFlags: txFlags{executes: true}}
 	cmd := &cobra.Command{
 		Use: o.use, Short: o.short, Example: "  mprd action request " + o.example + " --from NAME",
 		Args: args(o.low, o.high),

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mprd/client"
+	"mprd/state"
 	"mprd/tx"
 )
 
@@ -20,6 +21,7 @@ import (
 type txFlags struct {
 	from, account, wait, saveTx string
 	dryRun, generateOnly        bool
+	executes                    bool // it may come to an action that executors carry out
 	life, timeout               time.Duration
 	maxFee                      uint64
 }
@@ -29,14 +31,37 @@ func (f *txFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.from, "from", "", "name of the signing key")
 	flags.StringVar(&f.account, "account", "",
 		"account that signs, if its address is not the key's (after a rotation)")
-	flags.StringVar(&f.wait, "wait", "committed", "return when the tx is: accepted, committed")
-	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the tx to be committed")
+	waits := "return when the tx is: accepted, committed"
+	if f.executes {
+		waits += "; or when the action is: executed (its outcome is there)"
+	}
+	flags.StringVar(&f.wait, "wait", waitCommitted, waits)
+	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait in all")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "ask what it would come to; nothing is signed or sent")
 	flags.BoolVar(&f.generateOnly, "generate-only", false,
 		"print the unsigned draft; sign it with: mprd tx sign")
 	flags.DurationVar(&f.life, "life", 2*time.Minute, "how long the token lives")
-	flags.Uint64Var(&f.maxFee, "max-fee", 0, "most to pay, in base units (default: twice the present fee)")
+	flags.Uint64Var(&f.maxFee, "max-fee", 0, 
+		"most to pay, in base units (default: twice the present fee and execution fee)")
 	flags.StringVar(&f.saveTx, "save-tx", "", "also write the signed tx to this file")
+}
+
+// What --wait waits for.
+const (
+	waitAccepted  = "accepted"
+	waitCommitted = "committed"
+	waitExecuted  = "executed"
+)
+
+// check refuses a --wait that makes no sense.
+func (f *txFlags) check() error {
+	switch {
+	case f.wait == waitAccepted, f.wait == waitCommitted, f.wait == waitExecuted && f.executes:
+		return nil
+	case f.executes:
+		return usageError{fmt.Errorf("--wait is %q, want accepted, committed or executed", f.wait)}
+	}
+	return usageError{fmt.Errorf("--wait is %q, want accepted or committed", f.wait)}
 }
 
 // session is one command's dealing with the chain.
@@ -52,8 +77,10 @@ func newSession(cmd *cobra.Command, flags *txFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if flags != nil && flags.wait != "accepted" && flags.wait != "committed" {
-		return nil, usageError{fmt.Errorf("--wait is %q, want accepted or committed", flags.wait)}
+	if flags != nil {
+		if err := flags.check(); err != nil {
+			return nil, err
+		}
 	}
 	c, err := dial(cmd.Context(), &o)
 	if err != nil {
@@ -137,6 +164,9 @@ type outcome struct {
 	Record    uint64   `json:"record,omitempty"`
 	Fee       uint64   `json:"fee,omitempty"`
 	Gas       uint64   `json:"gas,omitempty"`
+	// Of an action for executors.
+	ExecutionFee uint64 `json:"execution_fee,omitempty"`
+	Drawable     *int   `json:"drawable,omitempty"` // entities from which executors can be drawn; of a dry run
 }
 
 func (o *outcome) take(r *tx.Result) {
@@ -148,6 +178,7 @@ func (o *outcome) take(r *tx.Result) {
 		}
 	}
 	o.Approvals, o.Required, o.Policies, o.Record = r.Approvals, r.Required, r.Policies, r.RecordIndex
+	o.ExecutionFee = r.ExecutionFee
 }
 
 func (o *outcome) text(w io.Writer) {
@@ -176,6 +207,12 @@ func (o *outcome) text(w io.Writer) {
 	}
 	if o.Fee > 0 {
 		fmt.Fprintf(w, "  fee %d base units, gas %d\n", o.Fee, o.Gas)
+	}
+	if o.ExecutionFee > 0 {
+		fmt.Fprintf(w, "  execution fee %d base units, held until it is over\n", o.ExecutionFee)
+	}
+	if o.Drawable != nil {
+		fmt.Fprintf(w, "  executors: of %d entities one can be drawn\n", *o.Drawable)
 	}
 }
 
@@ -220,8 +257,35 @@ func (s *session) dryRun(body *tx.Body) error {
 	}
 	o.take(&result)
 	o.Record = 0
+	if o.Drawable, err = s.drawable(body); err != nil {
+		return err
+	}
 	say(s.cmd, "dry run on the present state; nothing was signed or sent")
 	return s.report(o, client.RefusalOf(simulation.Codespace, simulation.Code, simulation.Log))
+}
+
+// drawable counts the entities whose executors could be drawn for a request; nil if it needs none.
+func (s *session) drawable(body *tx.Body) (*int, error) {
+	request := body.GetRequestAction()
+	if request == nil {
+		return nil, nil
+	}
+	target, err := s.client.Target(s.ctx(), request.Target)
+	if errors.Is(err, client.ErrNotFound) || err == nil && target.ExecutorGroup == state.GroupNone {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	account, err := s.client.Account(s.ctx(), tx.AddressFrom(body.Signer))
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.client.Drawable(s.ctx(), target.ExecutorGroup, account.Entity)
+	if errors.Is(err, client.ErrNotFound) { // the group has no members
+		n, err = 0, nil
+	}
+	return &n, err
 }
 
 // send hands a signed tx over and waits as the flags say.
@@ -243,13 +307,13 @@ func (s *session) send(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if s.flags.wait == "accepted" {
+	if s.flags.wait == waitAccepted {
 		return s.report(o, nil)
 	}
 	return s.await(hash)
 }
 
-// await waits for a tx and reports what it came to.
+// await waits for a tx, and for the outcome of its action if the flags say so, and reports what it came to.
 func (s *session) await(hash tx.Digest) error {
 	ctx, cancel := context.WithTimeout(s.ctx(), s.flags.timeout)
 	defer cancel()
@@ -259,5 +323,9 @@ func (s *session) await(hash tx.Digest) error {
 	}
 	o := &outcome{Tx: hex.EncodeToString(hash[:]), Height: done.Height}
 	o.take(&done.Result)
-	return s.report(o, done.Err())
+	if s.flags.wait != waitExecuted || done.Err() != nil || o.Action == "" || o.State == "REJECTED" {
+		return s.report(o, done.Err())
+	}
+	say(s.cmd, "%s is in the log; waiting for the outcome of action %s", o.State, o.Action)
+	return s.awaitAction(ctx, tx.Digest(done.Result.ActionId), client.Executed)
 }

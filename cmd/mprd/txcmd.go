@@ -245,13 +245,13 @@ func txBroadcastCommand() *cobra.Command {
 			return s.send(raw)
 		}),
 	}
-	cmd.Flags().StringVar(&flags.wait, "wait", "committed", "return when the tx is: accepted, committed")
+	cmd.Flags().StringVar(&flags.wait, "wait", waitCommitted, "return when the tx is: accepted, committed")
 	cmd.Flags().DurationVar(&flags.timeout, "timeout", 30*time.Second, "how long to wait for it to be committed")
 	return cmd
 }
 
 func txWaitCommand() *cobra.Command {
-	flags := txFlags{wait: "committed"}
+	flags := txFlags{wait: waitCommitted}
 	cmd := &cobra.Command{
 		Use: "wait HASH", Short: "Wait for a tx that was sent, from any machine", Args: args(1, 1),
 		RunE: withSession(&flags, func(s *session, args []string) error {

@@ -36,7 +36,7 @@ type document struct {
 	Op           string           `json:"op,omitempty"` // Route, Throttle, Pause, Scale, Rotate
 	Request      *requestDocument `json:"request,omitempty"`
 	Spec         specDocument     `json:"spec"`
-	Fence        *Fence           `json:"fence,omitempty"`
+	Fence        *fenceDocument   `json:"fence,omitempty"`
 	ResourcesMax uint64           `json:"resources_max,omitempty"`
 }
 
@@ -62,6 +62,12 @@ type specDocument struct {
 	Credentials       []credentialDocument `json:"credentials"`
 }
 
+// fenceDocument is a Fence.
+type fenceDocument struct {
+	Counter uint64 `json:"counter"`
+	Attempt uint32 `json:"attempt"`
+}
+
 type backendDocument struct {
 	Name      string `json:"name"`
 	WeightBps uint32 `json:"weight_bps"`
@@ -77,7 +83,7 @@ type credentialDocument struct {
 func (t *Task) document() []byte {
 	return encode(document{
 		Version: 1, Do: doApply, ChainID: t.ChainID, ActionID: hex.EncodeToString(t.ActionID[:]), Target: t.Target,
-		Op: t.Op.Name(), Request: requestOf(t.Request), Spec: specOf(t.Spec), Fence: &t.Fence,
+		Op: t.Op.Name(), Request: requestOf(t.Request), Spec: specOf(t.Spec), Fence: (*fenceDocument)(&t.Fence),
 		ResourcesMax: t.ResourcesMax,
 	})
 }

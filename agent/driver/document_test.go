@@ -70,7 +70,7 @@ func FuzzAnAnswerIsRefusedOrCanonical(f *testing.F) {
 
 // FuzzAFenceFileIsItsOwnOrRefused: only what was written is read.
 func FuzzAFenceFileIsItsOwnOrRefused(f *testing.F) {
-	f.Add(formatFence("chain", "gateway", Fence{5, 1}))
+	f.Add(formatFence("chain", "gateway", Fence{Counter: 5, Attempt: 1}))
 	f.Add("mprd-fence/1 \"chain\" gateway 5 1 00\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		fence, err := parseFence(text, "chain", "gateway")

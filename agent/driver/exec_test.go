@@ -161,7 +161,10 @@ func TestAnOlderAttemptDoesNotRun(t *testing.T) {
 		fence Fence
 		want  Reason
 	}{
-		{Fence{2, 1}, ""}, {Fence{2, 1}, ""}, {Fence{2, 0}, ReasonRefusedFence}, {Fence{1, 9}, ReasonRefusedFence},
+		{Fence{Counter: 2, Attempt: 1}, ""},
+		{Fence{Counter: 2, Attempt: 1}, ""},
+		{Fence{Counter: 2, Attempt: 0}, ReasonRefusedFence},
+		{Fence{Counter: 1, Attempt: 9}, ReasonRefusedFence},
 	} {
 		task := routeTask("gateway", twoBackends()...)
 		task.Fence = step.fence

@@ -14,19 +14,9 @@ import (
 	"mprd/tx"
 )
 
-// Fence is a fencing token (protocol.md, section 7): the target's fence counter, which rises with every
-// assignment, then the attempt.
-type Fence struct {
-	Counter uint64 `json:"counter"`
-	Attempt uint32 `json:"attempt"`
-}
-
-// Less orders fencing tokens.
-func (f Fence) Less(other Fence) bool {
-	return f.Counter < other.Counter || f.Counter == other.Counter && f.Attempt < other.Attempt
-}
-
-func (f Fence) String() string { return fmt.Sprintf("%d.%d", f.Counter, f.Attempt) }
+// Fence is the chain's fencing token: the target's fence counter, which rises with every assignment, then the
+// attempt (protocol.md, section 7).
+type Fence = tx.Fence
 
 var (
 	// ErrFenceFile is of a guard whose memory cannot be believed: nothing is done until a person has looked.

@@ -143,7 +143,7 @@ func (g *gateway) spec(change func(*state.Spec)) *state.Spec {
 func (g *gateway) task(spec *state.Spec) Task {
 	g.counter++
 	task := routeTask("gateway", twoBackends()...)
-	task.Spec, task.Fence = spec, Fence{g.counter, 0}
+	task.Spec, task.Fence = spec, Fence{Counter: g.counter, Attempt: 0}
 	return task
 }
 

@@ -26,7 +26,7 @@ func routeTask(target string, weights ...*tx.Backend) Task {
 			Target: target, Op: &tx.RequestAction_Route{Route: &tx.Route{Backends: weights}}, Reason: "a test's",
 		},
 		Spec:  &state.Spec{Generation: 7, Backends: weights, Replicas: 3},
-		Fence: Fence{1, 0}, ResourcesMax: 1000,
+		Fence: Fence{Counter: 1, Attempt: 0}, ResourcesMax: 1000,
 	}
 }
 

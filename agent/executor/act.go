@@ -74,7 +74,7 @@ func (e *Executor) taskOf(f *client.Flight, i int) driver.Task {
 	request := f.Action.Request
 	return driver.Task{
 		ChainID: e.config.ChainID, ActionID: f.ID, Target: request.Target, Op: request.OpType(),
-		Request: request, Spec: &f.Action.Spec, Fence: driver.Fence(f.Fence(i)),
+		Request: request, Spec: &f.Action.Spec, Fence: f.Fence(i),
 		ResourcesMax: request.ResourcesRequired,
 	}
 }

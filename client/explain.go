@@ -53,8 +53,16 @@ func RowText(table string, value []byte) []string {
 	return []string{"  " + strings.TrimSpace(row.String())}
 }
 
-// ExplainRecord says in words what a record holds.
+// ExplainRecord says in words what a record holds, whoever made it up, fit for a terminal.
 func ExplainRecord(r *audit.Record) []string {
+	lines := explainRecord(r)
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return lines
+}
+
+func explainRecord(r *audit.Record) []string {
 	lines := []string{fmt.Sprintf("at height %d, block time %s, chain clock %s", r.Height, when(r.TimeMs),
 		when(r.ChainTimeMs))}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
@@ -158,6 +166,9 @@ func Describe(b *tx.Body) []string {
 	case *tx.Body_RegisterOperator:
 		lines = append(lines, fmt.Sprintf("registers as operator, executor groups %v",
 			m.RegisterOperator.ExecutorGroups))
+	}
+	if b.MaxFee > 0 {
+		lines = append(lines, fmt.Sprintf("pays at most %d base units, execution fee included", b.MaxFee))
 	}
 	if token := b.GetToken(); token != nil {
 		lines = append(lines, fmt.Sprintf("token issued %s, expires %s", when(token.IssuedAtMs),

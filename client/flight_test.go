@@ -23,7 +23,7 @@ func (n *node) fly(name string, op func(*tx.RequestAction), target string) tx.Di
 	n.t.Helper()
 	done := n.commitTx(n.signed(name, testchain.Request(target, op)))
 	ok(n.t, done.Err())
-	if done.Result.State != tx.ActionState_ACTION_STATE_AUTHORIZED || done.Result.ExecutionFee == 0 {
+	if done.Result.State != tx.ActionState_ACTION_STATE_AUTHORIZED {
 		n.t.Fatalf("%+v", done.Result)
 	}
 	n.reach(done.Height + 2)
@@ -86,7 +86,7 @@ func TestAFlightIsProven(t *testing.T) {
 		f, err := l.ProveFlight(n.ctx, id)
 		ok(t, err)
 		if f.Attempt(who) != 0 || f.Fence(0) != (tx.Fence{Counter: 1}) || f.Action.Spec.Replicas != 6 ||
-			f.Intent.ExecutorGroup != "fleet" || f.Target.ExecutorGroup != "fleet" ||
+			f.Intent.ExecutorGroup != "fleet" || f.Intent.ExecutionFee != 2000 || f.Target.ExecutorGroup != "fleet" ||
 			f.Clock.Height != f.Height || f.TimeMs < f.Clock.TimeMs || f.Params.AttemptMs != 14_000 ||
 			f.Action.State != tx.ActionState_ACTION_STATE_ASSIGNED || f.Height < last {
 			t.Errorf("%+v", f)

@@ -155,7 +155,7 @@ func TestAStoryIsToldFromItsRecords(t *testing.T) {
 		c.pass(3500)
 		c.BlockAfter(100, c.receipt(0))
 		c.story().says(t, then(momentEnded, momentBegan, momentReceipt, momentOutcome, momentNow),
-			", late: DONE", "in attempt 1, late", "the present assignee may still answer until +")
+			", late: DONE", "in attempt 1, late", "the present assignee's right to answer ends in ")
 	})
 	t.Run("silence", func(t *testing.T) {
 		c := tell(t, "gw-run", testchain.Scale(6), nil)
@@ -166,6 +166,28 @@ func TestAStoryIsToldFromItsRecords(t *testing.T) {
 		if s.State != "EXPIRED" || !s.Over {
 			t.Errorf("%+v", s)
 		}
+	})
+	t.Run("attested", func(t *testing.T) {
+		c := tell(t, "gw-run-prod", testchain.Pause(true), func(doc map[string]any) {
+			doc["params"] = object{"attempts_max": 1, "witnesses": 3, "attestations_min": 2}
+		})
+		for _, who := range []string{"approver-2", "approver-3", "approver-4"} {
+			c.BlockAfter(100, c.Tx("plain", testchain.Approve(c.Approval(who, c.id, tx.Verdict_VERDICT_APPROVE))))
+		}
+		c.BlockAfter(100)
+		c.BlockAfter(100, c.receipt(0))
+		row, open := c.row(), c.story().Moments
+		if last := open[len(open)-1]; !strings.HasPrefix(last.Says[0], "DONE; 0 of 2 attestations, ends in ") {
+			t.Errorf("%+v", last)
+		}
+		for _, w := range row.Witnesses[:2] {
+			who := testchain.NameOf(w.Operator)
+			c.BlockAfter(100, c.Tx(who, testchain.Attest(who, c.id, row.ResultHash)))
+		}
+		c.story().says(t, []string{momentRequest, momentApproval, momentApproval, momentApproval, momentIntent,
+			momentAssigned, momentBegan, momentReceipt, momentOutcome, momentSeen, momentSeen, momentAttested},
+			"witnesses: mprd1", "3 of 3 approvals", "AUTHORIZED", "attests the result",
+			"ATTESTED: the result was seen by "+name(row.Witnesses[0].Operator))
 	})
 	t.Run("superseded by a pause", func(t *testing.T) {
 		c := tell(t, "gw-run", testchain.Scale(6), func(doc map[string]any) {
@@ -330,6 +352,41 @@ func (n *node) proven(id tx.Digest) *Story {
 	s, err := l.Story(n.ctx, id)
 	ok(n.t, err)
 	return s
+}
+
+// FuzzRecords tells of any record that decodes, as a node may make them up: without a panic, and without
+// anything that steers a terminal.
+func FuzzRecords(f *testing.F) {
+	c := testchain.New(f, nil)
+	body := c.Body("agent-a", testchain.Request("gw-run", testchain.Scale(6)))
+	raw, err := tx.Sign(body, testchain.Key("agent-a"))
+	ok(f, err)
+	c.BlockAfter(100, raw)
+	for range 30 {
+		c.BlockAfter(500)
+	}
+	for _, leaf := range c.Leaves {
+		f.Add(leaf)
+	}
+	f.Fuzz(func(t *testing.T, leaf []byte) {
+		r, err := audit.DecodeLeaf(leaf)
+		if err != nil {
+			return
+		}
+		lines := ExplainRecord(r)
+		if id := actionOf(r); len(id) == tx.HashBytes {
+			s, err := Tell(tx.Digest(id), []*audit.Record{r}, Present{Clock: &state.Clock{ChainTimeMs: 1 << 63}})
+			ok(t, err)
+			for _, m := range s.Moments {
+				lines = append(lines, m.Says...)
+			}
+		}
+		for _, line := range lines {
+			if strings.ContainsFunc(line, func(r rune) bool { return unprintable(r) && r != '\n' }) {
+				t.Errorf("%q", line)
+			}
+		}
+	})
 }
 
 func TestKeysAreWrittenAndReadAlike(t *testing.T) {

@@ -288,7 +288,12 @@ func (t *teller) present(now Present) {
 
 // FlightText says how an action in flight stands, at a time on C.
 func FlightText(a *state.Action, chainTimeMs uint64) string {
-	left := func(ms uint64) string { return OffsetText(int64(ms) - int64(chainTimeMs)) }
+	left := func(ms uint64) string {
+		if ms <= chainTimeMs {
+			return "with the next block"
+		}
+		return "in " + OffsetText(int64(ms - chainTimeMs))[1:]
+	}
 	switch {
 	case a.State == tx.ActionState_ACTION_STATE_DONE && a.AttestationsMin > 0 && !a.Attested:
 		saw := 0
@@ -297,12 +302,12 @@ func FlightText(a *state.Action, chainTimeMs uint64) string {
 				saw++
 			}
 		}
-		return fmt.Sprintf("DONE; %d of %d attestations, ends in %s", saw, a.AttestationsMin, left(a.DueMs))
+		return fmt.Sprintf("DONE; %d of %d attestations, ends %s", saw, a.AttestationsMin, left(a.DueMs))
 	case a.State == tx.ActionState_ACTION_STATE_DONE:
-		return "DONE late; the present assignee may still answer until " + left(a.DueMs)
+		return "DONE late; the present assignee's right to answer ends " + left(a.DueMs)
 	case int(a.Current) < len(a.Attempts):
 		at := &a.Attempts[a.Current]
-		return fmt.Sprintf("ASSIGNED: attempt %d of %d, by %s of %s, ends in %s", a.Current+1, len(a.Attempts),
+		return fmt.Sprintf("ASSIGNED: attempt %d of %d, by %s of %s, ends %s", a.Current+1, len(a.Attempts),
 			tx.AddressFrom(at.Operator), at.Entity, left(at.EndsMs))
 	}
 	return "AUTHORIZED: the next block draws its executors"

@@ -64,12 +64,16 @@ func startUnindexed(t *testing.T) *node {
 // TestANodeWithoutAnIndexAnswers compares the answers from the audit log with the results of the blocks.
 func TestANodeWithoutAnIndexAnswers(t *testing.T) {
 	n := startUnindexed(t)
+	flight := n.fly("agent-b", testchain.Scale(6), "gw-run")
+	raws := map[string][]byte{"a receipt": n.receipt(flight, 0)}
 	for name, message := range map[string]testchain.Message{
 		"a transfer": transfer("plain", 7), "authorized": testchain.Request("gw-dev", testchain.Scale(5)),
 		"pending": testchain.Request("gw-prod", testchain.Pause(true)),
 		"refused": testchain.Request("gw-none", testchain.Scale(9)),
 	} {
-		raw := n.signed("human-a", message)
+		raws[name] = n.signed("human-a", message)
+	}
+	for name, raw := range raws {
 		done := n.commitTx(raw)
 		if _, err := n.findIndexed(n.ctx, done.Hash); err == nil || !strings.Contains(err.Error(), "disabled") {
 			t.Fatalf("the node has an index: %v", err)

@@ -212,7 +212,7 @@ func (o *outcome) text(w io.Writer) {
 		fmt.Fprintf(w, "  execution fee %d base units, held until it is over\n", o.ExecutionFee)
 	}
 	if o.Drawable != nil {
-		fmt.Fprintf(w, "  executors: of %d entities one can be drawn\n", *o.Drawable)
+		fmt.Fprintf(w, "  executors of %d entities could be drawn\n", *o.Drawable)
 	}
 }
 

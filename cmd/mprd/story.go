@@ -74,7 +74,7 @@ func writeStory(w io.Writer, s *client.Story) {
 	if s.Result != "" {
 		fmt.Fprintf(w, "read back %s\n", s.Result)
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "\n%-23s  %11s  %8s\n", "block time T", "C from t0", "record")
 	for i := range s.Moments {
 		writeMoment(w, &s.Moments[i])
 	}

@@ -248,31 +248,64 @@ func TestASocketThatIsNotHAProxysIsNotBelieved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		listener, err := net.Listen("unix", config.Socket)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			for {
-				connection, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				if reply == "slow" {
-					<-ctx.Done()
-				}
-				connection.Read(make([]byte, 1))
-				io.WriteString(connection, reply)
-				connection.(*net.UnixConn).CloseWrite()
-			}
-		}()
+		stop := serveReplies(t, config.Socket, reply)
 		_, _, err = driver.Observe(t.Context(), "gateway", &state.Spec{})
 		if got := reasonOf(t, err); got != want {
 			t.Errorf("%.40q: %v, want %q", reply, err, want)
 		}
+		stop()
+	}
+}
+
+// serveReplies gives the same reply to every command, or none to "slow" until it is stopped.
+func serveReplies(t *testing.T, socket, reply string) (stop func()) {
+	t.Helper()
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if reply == "slow" {
+				<-ctx.Done()
+			}
+			command := make([]byte, 100)
+			n, _ := connection.Read(command)
+			if strings.HasPrefix(string(command[:n]), "set ") {
+				io.WriteString(connection, "\n")
+			} else {
+				io.WriteString(connection, reply)
+			}
+			connection.(*net.UnixConn).CloseWrite()
+		}
+	}()
+	return func() {
 		cancel()
 		listener.Close()
+	}
+}
+
+// TestWhatHadNoEffectIsNoSuccess: commands are taken, and what is read back is as before.
+func TestWhatHadNoEffectIsNoSuccess(t *testing.T) {
+	dir := t.TempDir()
+	config := DefaultConfigHAProxy()
+	config.Socket, config.FenceDir = filepath.Join(dir, "s"), filepath.Join(dir, "fences")
+	config.Targets = map[string]HAProxyTarget{"gateway": {Backend: "be", Servers: []string{"alpha", "beta"}}}
+	driver, err := NewHAProxy(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const reply = "1\n# srv_name srv_admin_state srv_uweight\nalpha 0 1\nbeta 0 1\n\n"
+	defer serveReplies(t, config.Socket, reply)()
+	_, err = driver.Apply(t.Context(), routeTask("gateway", twoBackends()...))
+	wantReason(t, err, ReasonError)
+	if !strings.Contains(err.Error(), "read back after acting: server beta has weight 1, want 3") {
+		t.Error(err)
 	}
 }
 

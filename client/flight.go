@@ -30,9 +30,16 @@ func (c *Client) FlightsOf(ctx context.Context, operator tx.Address) ([]InFlight
 	return list, err
 }
 
+// flightsMax is the most that parameters let be in flight (in_flight_max).
+const flightsMax = 1 << 16
+
 // Flights visits the actions in flight by id, unproven.
 func (c *Client) Flights(ctx context.Context, visit func(InFlight) error) error {
+	n := 0
 	return c.Rows(ctx, "actions", func(key, value []byte) error {
+		if n++; n > flightsMax {
+			return badProof("the node has more than %d actions in flight", flightsMax)
+		}
 		row := &state.Action{}
 		if err := row.Unmarshal(value); err != nil || len(key) != tx.HashBytes || row.Request == nil {
 			return badProof("the node's row %x of actions is none", key)
@@ -75,7 +82,7 @@ func (f *Flight) Fence(attempt int) tx.Fence {
 // the proving state is older than the action. It is an ErrNotFound.
 type NotInFlight struct {
 	ID     tx.Digest
-	Height uint64 // of the state
+	Height uint64 // of the state; who has seen the action in flight at an earlier one knows that it has ended
 }
 
 func (n *NotInFlight) Error() string {

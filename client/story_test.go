@@ -16,17 +16,17 @@ import (
 	"mprd/tx"
 )
 
-// told is the log of a chain, and what it says of an action.
-type told struct {
+// tale is the log of a chain, and what it says of an action.
+type tale struct {
 	*testchain.Chain
 	t  *testing.T
 	id tx.Digest
 }
 
 // tell runs a chain in which agent-a asks for something; the block of its assignment is the last.
-func tell(t *testing.T, target string, op func(*tx.RequestAction), edit func(map[string]any)) *told {
+func tell(t *testing.T, target string, op func(*tx.RequestAction), edit func(map[string]any)) *tale {
 	t.Helper()
-	c := &told{Chain: testchain.New(t, edit), t: t}
+	c := &tale{Chain: testchain.New(t, edit), t: t}
 	body := c.Body("agent-a", testchain.Request(target, op))
 	raw, err := tx.Sign(body, testchain.Key("agent-a"))
 	ok(t, err)
@@ -36,7 +36,7 @@ func tell(t *testing.T, target string, op func(*tx.RequestAction), edit func(map
 	return c
 }
 
-func (c *told) row() *state.Action {
+func (c *tale) row() *state.Action {
 	row, there := state.Actions.Get(c.Overlay(), c.id)
 	if !there {
 		c.t.Fatal("not in flight")
@@ -44,20 +44,20 @@ func (c *told) row() *state.Action {
 	return row
 }
 
-func (c *told) receipt(attempt uint32, edits ...func(*tx.Receipt)) []byte {
+func (c *tale) receipt(attempt uint32, edits ...func(*tx.Receipt)) []byte {
 	row := c.row()
 	who := testchain.NameOf(row.Attempts[attempt].Operator)
 	return c.Tx(who, testchain.Receipt(who, c.id, tx.Fence{Counter: row.FenceCounter, Attempt: attempt}, edits...))
 }
 
-func (c *told) pass(ms uint64) {
+func (c *tale) pass(ms uint64) {
 	for end := c.TimeMs + ms; c.TimeMs < end; {
 		c.BlockAfter(500)
 	}
 }
 
 // records are those of the action, as the look-up would name them.
-func (c *told) records() []*audit.Record {
+func (c *tale) records() []*audit.Record {
 	c.t.Helper()
 	var list []*audit.Record
 	for _, leaf := range c.Leaves {
@@ -70,7 +70,7 @@ func (c *told) records() []*audit.Record {
 	return list
 }
 
-func (c *told) story() *Story {
+func (c *tale) story() *Story {
 	c.t.Helper()
 	o := c.Overlay()
 	now := Present{Clock: state.ClockTable.Load(o, state.One{})}

@@ -41,7 +41,7 @@ func (f *txFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.generateOnly, "generate-only", false,
 		"print the unsigned draft; sign it with: mprd tx sign")
 	flags.DurationVar(&f.life, "life", 2*time.Minute, "how long the token lives")
-	flags.Uint64Var(&f.maxFee, "max-fee", 0, 
+	flags.Uint64Var(&f.maxFee, "max-fee", 0,
 		"most to pay, in base units (default: twice the present fee and execution fee)")
 	flags.StringVar(&f.saveTx, "save-tx", "", "also write the signed tx to this file")
 }

@@ -1,9 +1,9 @@
 package executor
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"mprd/agent/driver"
@@ -12,53 +12,59 @@ import (
 	"mprd/tx"
 )
 
-func attemptOf(a *state.Action, operator tx.Address) int {
-	for i := range a.Attempts {
-		if bytes.Equal(a.Attempts[i].Operator, operator[:]) {
-			return i
-		}
-	}
-	return -1
-}
+// What keeps the driver from being called. The attempt is answered all the same: silence is a fault.
+var (
+	errNoDriver = errors.New("this executor has no driver for the target")
+	errBrokeOff = errors.New("an earlier run broke off in the middle, and the target is not to be acted on twice")
+	errNoTime   = errors.New("an earlier run broke off in the middle, and the attempt's time is over")
+)
 
-// turn: attempt i has begun and waits for its executor.
-func turn(a *state.Action, i int) bool {
-	at := &a.Attempts[i]
-	return a.State == tx.ActionState_ACTION_STATE_ASSIGNED && int(a.Current) == i && at.StartedHeight > 0 &&
-		len(at.Receipt) == 0 && at.Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED
-}
+// errNews is of a chain that stands still, of nodes that hide new blocks, or of a wrong clock.
+var errNews = errors.New("nothing is done: the newest block is too far from this machine's clock")
 
-// left is how much of an attempt's time is surely left: C runs no faster than time does, and the news is as
-// old as its header. Nothing is left by news that is too old, or from a future.
-func (e *Executor) left(f *client.Flight, i int) time.Duration {
-	age := time.Since(time.UnixMilli(int64(f.TimeMs)))
+// left is how much of an attempt's time is surely left: C runs no faster than time does, and the clock's row
+// is as old as its block. fresh is false if the news is too old, or from a future.
+func (e *Executor) left(f *client.Flight, i int) (left time.Duration, fresh bool) {
+	age := time.Since(time.UnixMilli(int64(f.Clock.TimeMs)))
 	if age > e.config.NewsAgeMax || age < -e.config.NewsAgeMax {
-		return 0
+		e.complain("clock", fmt.Errorf("%w: block %d is of %s ago, at most %s is accepted", errNews, f.Height,
+			age.Round(time.Millisecond), e.config.NewsAgeMax))
+		return 0, false
 	}
 	ends, now := f.Action.Attempts[i].EndsMs, f.Clock.ChainTimeMs
 	if ends <= now {
-		return 0
+		return 0, true
 	}
-	return time.Duration(ends-now)*time.Millisecond - max(age, 0)
+	return time.Duration(ends-now)*time.Millisecond - max(age, 0), true
 }
 
-// take begins a verified attempt. It is in the journal before its driver is called.
-func (e *Executor) take(f *client.Flight) error {
-	i := f.Attempt(e.config.Operator)
-	if i < 0 || !turn(f.Action, i) || f.Intent.ExecutorGroup == state.GroupNone {
+// take begins a verified attempt, or goes on with one that an earlier run began: w. It is in the journal
+// before its driver is called.
+func (e *Executor) take(f *client.Flight, i int, w *work) error {
+	if !unanswered(f.Action, i) || f.Intent.ExecutorGroup == state.GroupNone || e.running >= e.config.AtOnce {
 		return nil
 	}
-	left := e.left(f, i)
-	if left <= e.config.Reserve {
+	left, fresh := e.left(f, i)
+	if !fresh {
 		return nil
 	}
-	if e.running == e.config.AtOnce {
-		return nil // all drivers are busy: next time
+	most, mine := left-e.config.Reserve, turn(f.Action, i)
+	var not error // why the driver is not called
+	switch {
+	case w != nil && !f.Action.Failover:
+		not = errBrokeOff
+	case w != nil && (!mine || most <= 0):
+		not = errNoTime
+	case !mine || most <= 0:
+		return nil
+	case e.config.Drivers[f.Action.Request.Target] == nil:
+		not = errNoDriver
 	}
 	id := attemptID{f.ID, f.Fence(i)}
-	w, interrupted := e.open[id]
-	if !interrupted {
-		w = &work{entry: entry{id: id, target: f.Action.Request.Target, began: time.Now()}}
+	if w == nil {
+		w = &work{entry: entry{
+			id: id, target: f.Action.Request.Target, height: f.Height, began: time.Now().UTC(),
+		}}
 		if err := e.journal.begin(w.entry); err != nil {
 			return err
 		}
@@ -66,7 +72,7 @@ func (e *Executor) take(f *client.Flight) error {
 	}
 	w.busy = true
 	e.running++
-	go e.act(w.entry, e.taskOf(f, i), left-e.config.Reserve, interrupted && !f.Action.Failover)
+	go e.act(w.entry, e.taskOf(f, i), most, not)
 	return nil
 }
 
@@ -79,30 +85,17 @@ func (e *Executor) taskOf(f *client.Flight, i int) driver.Task {
 	}
 }
 
-// act runs the driver and signs what it came to. fragile: an earlier run of this process broke off in the
-// middle, on a target where doing it twice is no way out.
-func (e *Executor) act(n entry, task driver.Task, most time.Duration, fragile bool) {
+// act runs the driver, unless something is to keep it from that, and signs what it came to.
+func (e *Executor) act(n entry, task driver.Task, most time.Duration, not error) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), most)
-	defer cancel()
 	receipt := e.blank(task)
+	outcome, err := e.apply(task, most, not)
 	log := e.config.Log.Info()
-	one, known := e.config.Drivers[task.Target]
-	switch {
-	case !known:
-		fails(receipt, tx.FailureReason_FAILURE_REASON_ERROR)
-		log.Str("failure", "this executor has no driver for the target")
-	case fragile:
-		fails(receipt, tx.FailureReason_FAILURE_REASON_ERROR)
-		log.Str("failure", "an earlier run broke off in the middle")
-	default:
-		outcome, err := one.Apply(ctx, task)
-		if err == nil {
-			receipt.Result, receipt.ResourcesUsed = outcome.ReadBack, outcome.ResourcesUsed
-			break
-		}
-		fails(receipt, reasonOf(err))
-		log.AnErr("failure", err)
+	if err != nil {
+		log = e.config.Log.Warn().AnErr("failure", err)
+		receipt.Status, receipt.Reason = tx.ReceiptStatus_RECEIPT_STATUS_FAILED, reasonOf(err)
+	} else {
+		receipt.Result, receipt.ResourcesUsed = outcome.ReadBack, outcome.ResourcesUsed
 	}
 	log.Stringer("attempt", n.id).Str("target", task.Target).Str("op", task.Op.Name()).
 		Dur("took", time.Since(began)).Str("status", receipt.Status.Name()).Msg("attempt")
@@ -114,6 +107,30 @@ func (e *Executor) act(n entry, task driver.Task, most time.Duration, fragile bo
 	e.ended <- ended{n, receipt}
 }
 
+// apply calls the driver. What it gives back fits into a receipt that the chain accepts.
+func (e *Executor) apply(task driver.Task, most time.Duration, not error) (driver.Outcome, error) {
+	if not != nil {
+		return driver.Outcome{}, not
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	outcome, err := e.config.Drivers[task.Target].Apply(ctx, task)
+	switch {
+	case err != nil:
+		return outcome, err
+	case outcome.ResourcesUsed > task.ResourcesMax:
+		return outcome, fmt.Errorf("%w: %d resources used, %d granted", errLimit, outcome.ResourcesUsed,
+			task.ResourcesMax)
+	case len(outcome.ReadBack) > tx.ResultBytesMax:
+		return outcome, fmt.Errorf("%w: %d bytes read back, limit %d", errLimit, len(outcome.ReadBack),
+			tx.ResultBytesMax)
+	}
+	return outcome, nil
+}
+
+// errLimit is of a driver that did not keep what it promises.
+var errLimit = errors.New("driver went over a limit")
+
 // blank is the receipt of what is done.
 func (e *Executor) blank(task driver.Task) *tx.Receipt {
 	return &tx.Receipt{
@@ -122,13 +139,12 @@ func (e *Executor) blank(task driver.Task) *tx.Receipt {
 	}
 }
 
-func fails(r *tx.Receipt, reason tx.FailureReason) {
-	r.Status, r.Reason = tx.ReceiptStatus_RECEIPT_STATUS_FAILED, reason
-}
-
 func reasonOf(err error) tx.FailureReason {
 	var failure *driver.Failure
-	if !errors.As(err, &failure) {
+	switch {
+	case errors.Is(err, errLimit), errors.Is(err, errNoTime):
+		return tx.FailureReason_FAILURE_REASON_LIMIT
+	case !errors.As(err, &failure):
 		return tx.FailureReason_FAILURE_REASON_ERROR
 	}
 	switch failure.Reason {
@@ -146,35 +162,12 @@ func reasonOf(err error) tx.FailureReason {
 
 // sign makes the one receipt of the attempt. It is in the journal, and only then anywhere else.
 func (e *Executor) sign(n *entry, receipt *tx.Receipt) error {
-	if err := tx.SignReceipt(e.config.ChainID, receipt, e.config.Signer); err != nil {
-		e.journal.fail(err)
-		return err
-	}
-	return e.journal.sign(n, receipt)
-}
-
-// resendEvery is how long a receipt is given to be committed before it is sent again, in another tx.
-const resendEvery = time.Second
-
-// receiptFeeMax is below every fee: a receipt is free, or it is not the first one and need not be there.
-const receiptFeeMax = 1
-
-// send brings a receipt to a node's mempool.
-func (e *Executor) send(ctx context.Context, w *work) {
-	if w.receipt == nil {
-		return
-	}
-	w.sent = time.Now()
-	body := &tx.Body{Message: &tx.Body_SubmitReceipt{SubmitReceipt: &tx.SubmitReceipt{Receipt: w.receipt}}}
-	if _, err := e.light.Fill(ctx, body, e.config.Operator, client.Draft{MaxFee: receiptFeeMax}); err != nil {
-		e.complain(ctx, "receipt", err)
-		return
-	}
-	raw, err := tx.Sign(body, e.config.Signer)
+	err := tx.SignReceipt(e.config.ChainID, receipt, e.config.Signer)
 	if err == nil {
-		_, err = e.light.Send(ctx, raw)
+		err = e.journal.sign(n, receipt)
 	}
-	if err != nil && !errors.Is(err, tx.CodeFeeLow) {
-		e.complain(ctx, "receipt", err)
+	if err != nil {
+		e.journal.fail(err) // it would be tried again and again
 	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -26,7 +27,7 @@ type Config struct {
 	Drivers    map[string]driver.Driver // by target
 	Poll       time.Duration            // how often nodes are asked, 50 ms to 2 s
 	AtOnce     int                      // drivers that may run at the same time
-	NewsAgeMax time.Duration            // no header farther from one's own clock is acted on
+	NewsAgeMax time.Duration            // no block farther from one's own clock is acted on
 	Reserve    time.Duration            // of an attempt's time, kept for its receipt to be committed
 	Log        zerolog.Logger
 }
@@ -60,7 +61,8 @@ func (c *Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Executor follows the chain for one operator. Run is called once; all but the drivers runs in its goroutine.
+// Executor follows the chain for one operator. Run is called once; all but the drivers and the sending of
+// receipts runs in its goroutine.
 type Executor struct {
 	config     Config
 	light      *client.Light
@@ -68,6 +70,8 @@ type Executor struct {
 	open       map[attemptID]*work // what is not over
 	running    int                 // drivers
 	ended      chan ended          // what they came to; never full
+	sending    chan struct{}       // one for each receipt that is on its way to the nodes
+	sends      sync.WaitGroup      // the same, to wait for
 	complaints complaints
 	stats      *stats
 }
@@ -78,6 +82,7 @@ type work struct {
 	busy    bool        // its driver runs
 	receipt *tx.Receipt // nil until it is signed and in the journal
 	sent    time.Time   // the last time
+	looked  time.Time   // when it was last proven how it stands
 }
 
 // ended is what a driver came to.
@@ -97,7 +102,7 @@ func New(config Config, light *client.Light) (*Executor, error) {
 	}
 	e := &Executor{
 		config: config, light: light, journal: j, open: make(map[attemptID]*work),
-		ended: make(chan ended, config.AtOnce), stats: newStats(),
+		ended: make(chan ended, config.AtOnce), sending: make(chan struct{}, sendingMax), stats: newStats(),
 	}
 	for _, entry := range j.unfinished() {
 		w := &work{entry: entry}
@@ -127,17 +132,17 @@ func (e *Executor) Run(ctx context.Context) (err error) {
 			return e.leave()
 		case <-ticker.C:
 		case done := <-e.ended:
-			e.took(ctx, done)
+			e.took(done)
 		}
 	}
 }
 
 // drain takes in what drivers came to meanwhile: receipts wait for no proof.
-func (e *Executor) drain(ctx context.Context) {
+func (e *Executor) drain() {
 	for {
 		select {
 		case done := <-e.ended:
-			e.took(ctx, done)
+			e.took(done)
 		default:
 			return
 		}
@@ -145,140 +150,42 @@ func (e *Executor) drain(ctx context.Context) {
 }
 
 // took takes in what a driver came to and sends its receipt.
-func (e *Executor) took(ctx context.Context, done ended) {
+func (e *Executor) took(done ended) {
 	e.running--
 	w := e.open[done.entry.id]
 	w.busy, w.entry, w.receipt = false, done.entry, done.receipt
-	e.send(ctx, w)
+	e.send(w)
 }
-
-// leaveTime is how long receipts are still sent after Run was told to end.
-const leaveTime = 3 * time.Second
 
 // leave waits for the drivers, which have deadlines, and sends what they came to.
 func (e *Executor) leave() error {
 	for e.running > 0 {
-		done := <-e.ended
-		ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
-		e.took(ctx, done)
-		cancel()
+		e.took(<-e.ended)
 	}
-	e.config.Log.Info().Msg("executor ends")
+	e.sends.Wait()
+	e.config.Log.Info().Int("unfinished", len(e.open)).Msg("executor ends")
 	return e.journal.failed()
 }
 
-// round looks once at what is in flight.
-func (e *Executor) round(ctx context.Context) error {
-	if err := e.journal.failed(); err != nil {
-		return err
-	}
-	hints, err := e.light.FlightsOf(ctx, e.config.Operator)
-	if err != nil {
-		e.complain(ctx, "nodes", err)
-		return nil
-	}
-	seen := make(map[tx.Digest]bool, len(hints))
-	for _, hint := range hints {
-		seen[hint.ID] = true
-		e.drain(ctx)
-		if err := e.consider(ctx, hint); err != nil {
-			return err
-		}
-	}
-	for id, w := range e.open { // what no node mentions any more may be over
-		if !w.busy && !seen[id.action] {
-			if err := e.settle(ctx, id.action); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// consider follows up a node's word, which costs nobody anything but a proof.
-func (e *Executor) consider(ctx context.Context, hint client.InFlight) error {
-	i := attemptOf(hint.Action, e.config.Operator)
-	id := attemptID{hint.ID, tx.Fence{Counter: hint.Action.FenceCounter, Attempt: uint32(max(i, 0))}}
-	w := e.open[id]
-	switch {
-	case i < 0, w != nil && w.busy:
-		return nil
-	case w == nil && e.journal.over(id):
-		return nil
-	case w == nil && !turn(hint.Action, i):
-		return nil
-	case w != nil && w.receipt != nil:
-		if len(hint.Action.Attempts[i].Receipt) > 0 {
-			return e.settle(ctx, hint.ID)
-		}
-		if time.Since(w.sent) >= resendEvery {
-			e.send(ctx, w)
-		}
-		return nil
-	}
-	flight, err := e.prove(ctx, hint.ID)
-	if flight == nil || err != nil {
-		return err
-	}
-	return e.take(flight)
-}
-
-// prove verifies an action in flight; nil if there is none or nobody could prove one. An error ends the
-// executor.
-func (e *Executor) prove(ctx context.Context, id tx.Digest) (*client.Flight, error) {
-	flight, err := e.light.ProveFlight(ctx, id)
-	var absent *client.NotInFlight
-	switch {
-	case err == nil:
-		return flight, nil
-	case errors.As(err, &absent):
-		e.close(id, "not in flight")
-	case errors.Is(err, client.ErrConflict), errors.Is(err, client.ErrLightStore),
-		errors.Is(err, client.ErrTrustExpired):
-		return nil, err
-	default:
-		e.complain(ctx, "proof", err)
-	}
-	return nil, nil
-}
-
-// settle closes an attempt once it is proven that the chain has its receipt, or does without.
-func (e *Executor) settle(ctx context.Context, id tx.Digest) error {
-	flight, err := e.prove(ctx, id)
-	if flight == nil || err != nil {
-		return err
-	}
-	if i := flight.Attempt(e.config.Operator); i < 0 || len(flight.Action.Attempts[i].Receipt) > 0 {
-		e.close(id, "receipt is on the chain")
-	}
-	return nil
-}
-
-// close ends the attempts of an action. What runs goes on to its own end.
-func (e *Executor) close(action tx.Digest, why string) {
-	for id, w := range e.open {
-		if id.action == action && !w.busy {
-			e.journal.end(w.entry)
-			delete(e.open, id)
-			e.config.Log.Debug().Stringer("attempt", id).Str("why", why).Msg("attempt is over")
-		}
-	}
-}
-
 // complain logs what a node did, not more often than people read.
-func (e *Executor) complain(ctx context.Context, what string, err error) {
-	if ctx.Err() == nil && e.complaints.due(what) {
+func (e *Executor) complain(what string, err error) {
+	if !errors.Is(err, context.Canceled) && e.complaints.due(what) {
 		e.stats.complaint(what)
 		e.config.Log.Warn().Err(err).Msg(what)
 	}
 }
 
-// complaints remembers when each was made.
-type complaints struct{ last map[string]time.Time }
+// complaints remembers when each was made. What they are about is one of a few words.
+type complaints struct {
+	mutex sync.Mutex
+	last  map[string]time.Time
+}
 
 const complainEvery = 10 * time.Second
 
 func (c *complaints) due(what string) bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
 	if time.Since(c.last[what]) < complainEvery {
 		return false
 	}

@@ -1,10 +1,12 @@
 package executor
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +30,7 @@ func (id attemptID) String() string { return fmt.Sprintf("%x-%s", id.action, id.
 type entry struct {
 	id     attemptID
 	target string
+	height uint64 // of the state that proved the assignment
 	began  time.Time
 	signed []byte // encoded tx.Receipt
 	over   bool
@@ -48,12 +51,22 @@ type journal struct {
 	lock *os.File
 
 	mu      sync.Mutex
-	entries map[attemptID]entry
-	err     error // the first that could not be written: nothing is begun after it
+	entries map[attemptID]entry // of one that is over without what was signed
+	err     error               // the first that could not be written: nothing is begun after it
+	tidied  time.Time           // when what was over long ago was last forgotten
 }
 
-// keptTime is how long an attempt that is over is remembered; no attempt is looked at again so late.
-const keptTime = 24 * time.Hour
+const (
+	// keptTime is how long an attempt that is over is remembered; no attempt is looked at again so late.
+	keptTime = 24 * time.Hour
+	// tidyEvery is how often what is older is looked for.
+	tidyEvery = 10 * time.Minute
+	// entryBytesMax bounds a file: the receipt in hexadecimal, and a few names and numbers.
+	entryBytesMax = 64 << 10
+
+	entrySuffix = ".json"
+	nextSuffix  = ".next" // of a file that is being written
+)
 
 var errJournal = errors.New("executor's journal")
 
@@ -64,6 +77,7 @@ type entryFile struct {
 	Counter uint64    `json:"fence_counter"`
 	Attempt uint32    `json:"attempt"`
 	Target  string    `json:"target"`
+	Height  uint64    `json:"height"`
 	Began   time.Time `json:"began"`
 	Receipt string    `json:"receipt,omitempty"` // hexadecimal
 	Over    bool      `json:"over,omitempty"`
@@ -83,17 +97,36 @@ func openJournal(dir, chainID string, operator tx.Address) (*journal, error) {
 	if err := j.own(owner{chainID, operator.String()}); err != nil {
 		return nil, errors.Join(err, j.close())
 	}
-	names, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", errJournal, err), j.close())
+	if err := j.readAll(); err != nil {
+		return nil, errors.Join(err, j.close())
 	}
-	for _, name := range names {
-		if err := j.read(name); err != nil {
-			return nil, errors.Join(fmt.Errorf("%w: %s: %w; what it hides may have been done: look at its target, "+
-				"then remove the file", errJournal, name, err), j.close())
+	if err := j.tidy(time.Now()); err != nil {
+		return nil, errors.Join(err, j.close())
+	}
+	return j, nil
+}
+
+func (j *journal) readAll() error {
+	files, err := os.ReadDir(j.dir)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errJournal, err)
+	}
+	for _, file := range files {
+		name := filepath.Join(j.dir, file.Name())
+		switch {
+		case strings.HasSuffix(name, entrySuffix+nextSuffix): // a crash came before it was in its place
+			err = os.Remove(name)
+		case strings.HasSuffix(name, entrySuffix):
+			if err = j.read(name); err != nil {
+				err = fmt.Errorf("%s: %w; what it hides may have been done: look at its target, "+
+					"then remove the file", name, err)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", errJournal, err)
 		}
 	}
-	return j, j.prune(time.Now())
+	return nil
 }
 
 // own takes the folder for this process and this operator alone.
@@ -105,56 +138,95 @@ func (j *journal) own(o owner) (err error) {
 	if err := syscall.Flock(int(j.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return fmt.Errorf("%w: %s: another executor uses it: %w", errJournal, j.dir, err)
 	}
-	raw, err := os.ReadFile(j.lock.Name())
+	raw, err := io.ReadAll(io.LimitReader(j.lock, entryBytesMax))
 	if err != nil {
 		return fmt.Errorf("%w: %w", errJournal, err)
 	}
-	var was owner
-	if len(raw) > 0 && (json.Unmarshal(raw, &was) != nil || was != o) {
-		return fmt.Errorf("%w: %s belongs to operator %q on chain %q", errJournal, j.dir, was.Operator, was.ChainID)
+	if len(raw) > 0 {
+		var was owner
+		if err := json.Unmarshal(raw, &was); err != nil {
+			return fmt.Errorf("%w: %s does not say whose it is: %w", errJournal, j.lock.Name(), err)
+		}
+		if was != o {
+			return fmt.Errorf("%w: %s belongs to operator %q on chain %q", errJournal, j.dir, was.Operator,
+				was.ChainID)
+		}
+		return nil
 	}
 	raw, err = json.Marshal(o)
 	if err == nil {
-		_, err = j.lock.WriteAt(raw, 0)
+		_, err = j.lock.Write(raw)
 	}
-	if err != nil {
+	if err = errors.Join(err, j.lock.Sync()); err != nil {
 		return fmt.Errorf("%w: %w", errJournal, err)
 	}
-	return j.lock.Sync()
+	return nil
 }
 
 func (j *journal) read(name string) error {
-	raw, err := os.ReadFile(name)
+	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
+	raw, err := io.ReadAll(io.LimitReader(f, entryBytesMax+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if len(raw) > entryBytesMax {
+		return fmt.Errorf("more than %d bytes", entryBytesMax)
+	}
 	var file entryFile
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
+	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&file); err != nil {
 		return err
 	}
-	action, err := hex.DecodeString(file.Action)
-	if err != nil || len(action) != tx.HashBytes || file.Version != 1 {
-		return fmt.Errorf("version %d, action %q", file.Version, file.Action)
+	if decoder.More() {
+		return errors.New("goes on after its end")
 	}
-	n := entry{target: file.Target, began: file.Began, over: file.Over}
-	n.id = attemptID{tx.Digest(action), tx.Fence{Counter: file.Counter, Attempt: file.Attempt}}
-	if n.signed, err = hex.DecodeString(file.Receipt); err != nil {
+	n, err := file.entry()
+	if err != nil {
 		return err
 	}
-	if _, err := n.receipt(); err != nil {
-		return err
-	}
-	if filepath.Base(name) != n.id.String()+".json" {
+	if filepath.Base(name) != n.id.String()+entrySuffix {
 		return errors.New("is named after another attempt")
 	}
 	j.entries[n.id] = n
 	return nil
 }
 
-// prune forgets what was over long ago.
-func (j *journal) prune(now time.Time) error {
+// entry is what the file says. A receipt in it is that of its attempt.
+func (f *entryFile) entry() (n entry, err error) {
+	action, err := hex.DecodeString(f.Action)
+	if err != nil || len(action) != tx.HashBytes || f.Version != 1 {
+		return n, fmt.Errorf("version %d, action %q", f.Version, f.Action)
+	}
+	n = entry{target: f.Target, height: f.Height, began: f.Began, over: f.Over}
+	n.id = attemptID{tx.Digest(action), tx.Fence{Counter: f.Counter, Attempt: f.Attempt}}
+	if n.signed, err = hex.DecodeString(f.Receipt); err != nil {
+		return n, err
+	}
+	r, err := n.receipt()
+	if err != nil || r == nil {
+		return n, err
+	}
+	if !bytes.Equal(r.ActionId, action) || r.Fence() != n.id.fence {
+		return n, fmt.Errorf("its receipt is of %x-%s", r.ActionId, r.Fence())
+	}
+	if n.over {
+		n.signed = nil
+	}
+	return n, nil
+}
+
+// tidy forgets what was over long ago, now and then.
+func (j *journal) tidy(now time.Time) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if now.Sub(j.tidied) < tidyEvery {
+		return nil
+	}
+	j.tidied = now
 	for id, n := range j.entries {
 		if n.over && now.Sub(n.began) > keptTime {
 			if err := os.Remove(j.path(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -166,7 +238,7 @@ func (j *journal) prune(now time.Time) error {
 	return nil
 }
 
-func (j *journal) path(id attemptID) string { return filepath.Join(j.dir, id.String()+".json") }
+func (j *journal) path(id attemptID) string { return filepath.Join(j.dir, id.String()+entrySuffix) }
 
 // begin says that a driver is about to be called.
 func (j *journal) begin(n entry) error { return j.write(n) }
@@ -230,8 +302,8 @@ func (j *journal) fail(err error) {
 func (j *journal) write(n entry) error {
 	file := entryFile{
 		Version: 1, Action: hex.EncodeToString(n.id.action[:]), Counter: n.id.fence.Counter,
-		Attempt: n.id.fence.Attempt, Target: n.target, Began: n.began, Receipt: hex.EncodeToString(n.signed),
-		Over: n.over,
+		Attempt: n.id.fence.Attempt, Target: n.target, Height: n.height, Began: n.began,
+		Receipt: hex.EncodeToString(n.signed), Over: n.over,
 	}
 	raw, err := json.MarshalIndent(file, "", "  ")
 	if err == nil {
@@ -242,6 +314,9 @@ func (j *journal) write(n entry) error {
 		j.fail(err)
 		return err
 	}
+	if n.over {
+		n.signed = nil
+	}
 	j.mu.Lock()
 	j.entries[n.id] = n
 	j.mu.Unlock()
@@ -250,7 +325,7 @@ func (j *journal) write(n entry) error {
 
 // replace writes a file beside the old one and puts it in its place, durably.
 func replace(path string, content []byte) (err error) {
-	next, err := os.OpenFile(path+".next", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	next, err := os.OpenFile(path+nextSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -261,7 +336,7 @@ func replace(path string, content []byte) (err error) {
 	if err = errors.Join(err, next.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(path+".next", path); err != nil {
+	if err := os.Rename(path+nextSuffix, path); err != nil {
 		return err
 	}
 	dir, err := os.Open(filepath.Dir(path))

@@ -1,0 +1,170 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"mprd/client"
+	"mprd/state"
+	"mprd/tx"
+)
+
+const (
+	// roundTime is how long one round follows up what nodes say, and again how long it looks after what is
+	// open: one that makes up a thousand actions costs no more, and the next round begins elsewhere.
+	roundTime = 500 * time.Millisecond
+	// lookEvery is how often it is proven how an attempt that is open stands, whatever nodes say.
+	lookEvery = 2 * time.Second
+)
+
+// round looks once at what is in flight.
+func (e *Executor) round(ctx context.Context) error {
+	if err := errors.Join(e.journal.failed(), e.journal.tidy(time.Now())); err != nil {
+		return err
+	}
+	hints, err := e.light.FlightsOf(ctx, e.config.Operator)
+	if err != nil {
+		e.complain("nodes", err)
+		return nil
+	}
+	seen := make(map[tx.Digest]bool, len(hints))
+	begin := time.Now()
+	first := 0
+	if len(hints) > 0 {
+		first = rand.IntN(len(hints)) // where, counts only if there is no time for all
+	}
+	for i := range hints {
+		hint := hints[(first+i)%len(hints)]
+		seen[hint.ID] = true
+		if ctx.Err() != nil || time.Since(begin) > roundTime {
+			break
+		}
+		e.drain()
+		if err := e.consider(ctx, hint); err != nil {
+			return err
+		}
+	}
+	return e.lookAfter(ctx, seen)
+}
+
+// lookAfter proves how attempts stand that are open: those that no node mentions may be over, or hidden, and
+// those that one does mention may be over all the same.
+func (e *Executor) lookAfter(ctx context.Context, seen map[tx.Digest]bool) error {
+	begin := time.Now()
+	for id, w := range e.open {
+		if w.busy || seen[id.action] && time.Since(w.looked) < lookEvery {
+			continue
+		}
+		if ctx.Err() != nil || time.Since(begin) > roundTime {
+			break
+		}
+		e.drain()
+		if err := e.look(ctx, id.action); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func attemptOf(a *state.Action, operator tx.Address) int {
+	for i := range a.Attempts {
+		if bytes.Equal(a.Attempts[i].Operator, operator[:]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// unanswered: attempt i has begun, and the chain has no receipt of it and has not passed it over.
+func unanswered(a *state.Action, i int) bool {
+	at := &a.Attempts[i]
+	return a.State == tx.ActionState_ACTION_STATE_ASSIGNED && at.StartedHeight > 0 &&
+		len(at.Receipt) == 0 && at.Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED
+}
+
+// turn: attempt i has begun and waits for its executor.
+func turn(a *state.Action, i int) bool { return int(a.Current) == i && unanswered(a, i) }
+
+// consider follows up a node's word, which costs nobody anything but a proof.
+func (e *Executor) consider(ctx context.Context, hint client.InFlight) error {
+	i := attemptOf(hint.Action, e.config.Operator)
+	if i < 0 {
+		return nil
+	}
+	id := attemptID{hint.ID, tx.Fence{Counter: hint.Action.FenceCounter, Attempt: uint32(i)}}
+	w := e.open[id]
+	switch {
+	case w == nil && (e.journal.over(id) || !turn(hint.Action, i)), w != nil && w.busy:
+		return nil
+	case w != nil && w.receipt != nil && len(hint.Action.Attempts[i].Receipt) == 0:
+		e.resend(w)
+		return nil
+	case (w == nil || w.receipt == nil) && e.running >= e.config.AtOnce:
+		return nil // all drivers are busy: next time
+	}
+	return e.look(ctx, hint.ID)
+}
+
+// look proves how an action stands and goes on with it.
+func (e *Executor) look(ctx context.Context, action tx.Digest) error {
+	flight, err := e.prove(ctx, action)
+	if flight == nil || err != nil {
+		return err
+	}
+	i := flight.Attempt(e.config.Operator)
+	if i < 0 {
+		return nil
+	}
+	id := attemptID{action, flight.Fence(i)}
+	w := e.open[id]
+	switch {
+	case w == nil && e.journal.over(id), w != nil && (w.busy || flight.Height < w.entry.height):
+		return nil // what was so before says nothing
+	case w == nil:
+		return e.take(flight, i, nil)
+	}
+	w.looked = time.Now()
+	switch {
+	case len(flight.Action.Attempts[i].Receipt) > 0:
+		e.close(action, flight.Height, "receipt is on the chain")
+	case w.receipt != nil:
+		e.resend(w)
+	default:
+		return e.take(flight, i, w)
+	}
+	return nil
+}
+
+// prove verifies an action in flight; nil if there is none or nobody could prove one. An error ends the
+// executor.
+func (e *Executor) prove(ctx context.Context, id tx.Digest) (*client.Flight, error) {
+	flight, err := e.light.ProveFlight(ctx, id)
+	var absent *client.NotInFlight
+	switch {
+	case err == nil:
+		return flight, nil
+	case errors.As(err, &absent):
+		e.close(id, absent.Height, "not in flight any more")
+	case errors.Is(err, client.ErrConflict), errors.Is(err, client.ErrLightStore),
+		errors.Is(err, client.ErrTrustExpired):
+		return nil, err
+	default:
+		e.complain("proof", err)
+	}
+	return nil, nil
+}
+
+// close ends the attempts of an action, by what the chain's state was at a height: a state from before the
+// attempt was begun ends nothing. What runs goes on to its own end.
+func (e *Executor) close(action tx.Digest, height uint64, why string) {
+	for id, w := range e.open {
+		if id.action == action && !w.busy && height >= w.entry.height {
+			e.journal.end(w.entry)
+			delete(e.open, id)
+			e.config.Log.Debug().Stringer("attempt", id).Str("why", why).Msg("attempt is over")
+		}
+	}
+}

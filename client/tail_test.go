@@ -58,7 +58,8 @@ func TestATailIsEveryRecordInItsPlace(t *testing.T) {
 			t.Errorf("%d records after %d of %d", len(rest), head.Head.Size, to.Head.Size)
 		}
 	}
-	if _, err := n.tailOf(frontierOfHead(t, l, n, to), heads[0], &blamed, n.address); !errors.Is(err, ErrBadProof) {
+	_, err = n.tailOf(frontierOfHead(t, l, n, to), heads[0], &blamed, n.address)
+	if !errors.Is(err, ErrBadProof) {
 		t.Errorf("a head with fewer records than the frontier: %v", err)
 	}
 	other := audit.NewFrontier()
@@ -138,8 +139,8 @@ func TestNoNodeCanSlipARecordIn(t *testing.T) {
 		})
 	}
 	var blamed []string
-	if _, err := n.tailOf(audit.NewFrontier(), to, &blamed, "http://"+freePort(t)); !errors.Is(err, ErrUnreachable) ||
-		errors.Is(err, ErrBadProof) {
+	_, err = n.tailOf(audit.NewFrontier(), to, &blamed, "http://"+freePort(t))
+	if !errors.Is(err, ErrUnreachable) || errors.Is(err, ErrBadProof) {
 		t.Errorf("nobody there: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ func commands() []*cobra.Command {
 		initCommand(),
 		startCommand(),
 		executorCommand(),
+		watchCommand(),
 		localnetCommand(),
 		statusCommand(),
 		doctorCommand(),

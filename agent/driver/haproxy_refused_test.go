@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -248,7 +250,7 @@ func TestASocketThatIsNotHAProxysIsNotBelieved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stop := serveReplies(t, config.Socket, reply)
+		stop := serveReplies(t, config.Socket, reply, nil)
 		_, _, err = driver.Observe(t.Context(), "gateway", &state.Spec{})
 		if got := reasonOf(t, err); got != want {
 			t.Errorf("%.40q: %v, want %q", reply, err, want)
@@ -257,8 +259,9 @@ func TestASocketThatIsNotHAProxysIsNotBelieved(t *testing.T) {
 	}
 }
 
-// serveReplies gives the same reply to every command, or none to "slow" until it is stopped.
-func serveReplies(t *testing.T, socket, reply string) (stop func()) {
+// serveReplies gives the same reply to every command that asks, or none to "slow" until it is stopped, and an
+// empty one to every command that sets, of which it tells.
+func serveReplies(t *testing.T, socket, reply string, told func(string)) (stop func()) {
 	t.Helper()
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -277,6 +280,7 @@ func serveReplies(t *testing.T, socket, reply string) (stop func()) {
 			command := make([]byte, 100)
 			n, _ := connection.Read(command)
 			if strings.HasPrefix(string(command[:n]), "set ") {
+				told(string(command[:n]))
 				io.WriteString(connection, "\n")
 			} else {
 				io.WriteString(connection, reply)
@@ -290,7 +294,7 @@ func serveReplies(t *testing.T, socket, reply string) (stop func()) {
 	}
 }
 
-// TestWhatHadNoEffectIsNoSuccess: commands are taken, and what is read back is as before.
+// TestWhatHadNoEffectIsNoSuccess: commands are taken, and what is read back is as before. A pause goes first.
 func TestWhatHadNoEffectIsNoSuccess(t *testing.T) {
 	dir := t.TempDir()
 	config := DefaultConfigHAProxy()
@@ -301,11 +305,27 @@ func TestWhatHadNoEffectIsNoSuccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	const reply = "1\n# srv_name srv_admin_state srv_uweight\nalpha 0 1\nbeta 0 1\n\n"
-	defer serveReplies(t, config.Socket, reply)()
-	_, err = driver.Apply(t.Context(), routeTask("gateway", twoBackends()...))
+	var mutex sync.Mutex
+	var commands []string
+	defer serveReplies(t, config.Socket, reply, func(command string) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		commands = append(commands, strings.TrimSpace(strings.TrimPrefix(command, "set server be/")))
+	})()
+	task := routeTask("gateway", twoBackends()...)
+	_, err = driver.Apply(t.Context(), task)
 	wantReason(t, err, ReasonError)
 	if !strings.Contains(err.Error(), "read back after acting: server beta has weight 1, want 3") {
 		t.Error(err)
+	}
+	task.Spec.Paused = true
+	_, err = driver.Apply(t.Context(), task)
+	wantReason(t, err, ReasonError)
+	mutex.Lock()
+	defer mutex.Unlock()
+	want := []string{"beta weight 3", "alpha state maint", "beta state maint", "beta weight 3"}
+	if !slices.Equal(commands, want) {
+		t.Errorf("%q, want %q", commands, want)
 	}
 }
 

@@ -70,8 +70,8 @@ func (d *demo) resign(raw []byte, edit func(*tx.Body)) ([]byte, error) {
 	return tx.Sign(t.Body, key)
 }
 
-// key finds a demo key by its address.
-func (d *demo) key(owner tx.Address) (*tx.Key, error) {
+// keys are the demo keys by their names.
+func (d *demo) keys() (map[string]*tx.Key, error) {
 	raw, err := os.ReadFile(filepath.Join(d.example, "keys.json"))
 	if err != nil {
 		return nil, err
@@ -80,20 +80,39 @@ func (d *demo) key(owner tx.Address) (*tx.Key, error) {
 	if err := json.Unmarshal(raw, &seeds); err != nil {
 		return nil, err
 	}
-	for _, seed := range seeds {
-		raw, err := hex.DecodeString(seed)
+	keys := make(map[string]*tx.Key, len(seeds))
+	for name, text := range seeds {
+		seed, err := hex.DecodeString(text)
 		if err != nil {
 			return nil, err
 		}
-		key, err := tx.KeyFromSeed(raw)
-		if err != nil {
+		if keys[name], err = tx.KeyFromSeed(seed); err != nil {
 			return nil, err
 		}
+	}
+	return keys, nil
+}
+
+// key finds a demo key by its address.
+func (d *demo) key(owner tx.Address) (*tx.Key, error) {
+	keys, err := d.keys()
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
 		if key.Address() == owner {
 			return key, nil
 		}
 	}
 	return nil, fmt.Errorf("no demo key of %s", owner)
+}
+
+func (d *demo) named(name string) (*tx.Key, error) {
+	keys, err := d.keys()
+	if err == nil && keys[name] == nil {
+		err = fmt.Errorf("no demo key %q", name)
+	}
+	return keys[name], err
 }
 
 // attack makes the tx of an attack and sends it.

@@ -29,10 +29,9 @@ func (d *demo) collect() error {
 // records of the exported log, not by what any command printed.
 func (d *demo) judge() error {
 	fmt.Println("\nThe validators are gone. Offline, against the genesis file's validators alone:")
-	genesisFile := filepath.Join(d.path("localnet"), "node0", "config", "genesis.json")
 	for _, check := range [][]string{
-		{"audit", "verify", d.path("audit-log"), "--genesis", genesisFile},
-		{"audit", "verify", d.path("pause.mprdproof"), "--genesis", genesisFile,
+		{"audit", "verify", d.path("audit-log"), "--genesis", d.genesisFile()},
+		{"audit", "verify", d.path("pause.mprdproof"), "--genesis", d.genesisFile(),
 			"--policy", filepath.Join(d.example, "policy")},
 	} {
 		out, _, err := d.mprd(check...)
@@ -58,7 +57,10 @@ func (d *demo) judge() error {
 			return fmt.Errorf("tx %d, %s: %w", i+1, s.title, err)
 		}
 	}
-	return countRecords(records, d.sent)
+	if err := countRecords(records, d.sent); err != nil {
+		return err
+	}
+	return d.judgePromises(all)
 }
 
 // recorded is what a record says of its tx.

@@ -1,13 +1,15 @@
 // Command demo runs the main job on real input, as a user would: four validators, a model fleet's requests
-// sent from the command line, one validator stopped and started again, and everything judged afterwards from
-// the audit log, offline. It ends by itself; exit code 0 means that every outcome was the expected one.
+// sent from the command line, one validator stopped and started again; then a real HAProxy that three
+// executors operate, one of which is killed; and everything judged afterwards from the audit log, offline. It
+// ends by itself; exit code 0 means that every outcome and every effect was the expected one.
 //
-//	demo BINARY EXAMPLE_DIR WORK_DIR
+//	demo [-without-haproxy] BINARY EXAMPLE_DIR WORK_DIR
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,13 +22,15 @@ import (
 const limit = 5 * time.Minute
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: demo BINARY EXAMPLE_DIR WORK_DIR")
+	without := flag.Bool("without-haproxy", false, "let the executors write files, as where HAProxy is missing")
+	flag.Parse()
+	if flag.NArg() != 3 {
+		fmt.Fprintln(os.Stderr, "usage: demo [-without-haproxy] BINARY EXAMPLE_DIR WORK_DIR")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(ctx, limit)
-	err := run(ctx, os.Args[1], os.Args[2], os.Args[3])
+	err := run(ctx, *without, flag.Arg(0), flag.Arg(1), flag.Arg(2))
 	cancel()
 	stop()
 	if err != nil {
@@ -35,9 +39,9 @@ func main() {
 	}
 }
 
-// script is examples/model-fleet/requests.json.
+// script is requests.json or gateway.json of the example.
 type script struct {
-	Keys  []string `json:"keys"` // of keys.json, taken into the keystore
+	Keys  []string `json:"keys"` // of keys.json, taken into the keystore; gateway.json: each runs an executor
 	Steps []step   `json:"steps"`
 }
 
@@ -50,8 +54,15 @@ type step struct {
 	Attack string `json:"attack"`
 	Of     string `json:"of"`
 	// Node is stop or start of the last validator.
-	Node   string      `json:"node"`
+	Node string `json:"node"`
+	// Crew is hold, kill or stop of executors; kill is of the one whose turn it is at the action Of.
+	Crew   string      `json:"crew"`
 	Expect expectation `json:"expect"`
+	// Outcome is what executors must have made of this step's action, or of the action Of; Effect is what
+	// the gateway must then do, and Show prints the action's whole story.
+	Outcome *outcome `json:"outcome"`
+	Effect  *effect  `json:"effect"`
+	Show    bool     `json:"show"`
 }
 
 // expectation: a state or a code, as the audit log must have it; a code of tx or admit leaves no record.
@@ -61,14 +72,26 @@ type expectation struct {
 	Policies []string `json:"policies"` // must be among those that decided
 }
 
-func run(ctx context.Context, binary, example, work string) error {
-	raw, err := os.ReadFile(filepath.Join(example, "requests.json"))
+func readScript(example, name string) (script, error) {
+	var s script
+	raw, err := os.ReadFile(filepath.Join(example, name))
+	if err == nil {
+		err = json.Unmarshal(raw, &s)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	return s, err
+}
+
+func run(ctx context.Context, without bool, binary, example, work string) error {
+	requests, err := readScript(example, "requests.json")
 	if err != nil {
 		return err
 	}
-	var s script
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return fmt.Errorf("requests.json: %w", err)
+	operations, err := readScript(example, "gateway.json")
+	if err != nil {
+		return err
 	}
 	d, err := newDemo(ctx, binary, example, work)
 	if err != nil {
@@ -76,13 +99,16 @@ func run(ctx context.Context, binary, example, work string) error {
 	}
 	began := time.Now()
 	defer d.down()
-	if err := d.up(s.Keys); err != nil {
+	if err := d.up(without, append(requests.Keys, operations.Keys...), operations.Keys); err != nil {
 		return err
 	}
-	for i := range s.Steps {
-		if err := d.play(&s.Steps[i]); err != nil {
-			return fmt.Errorf("step %d, %s: %w", i+1, s.Steps[i].Title, err)
-		}
+	if err := d.playAll(requests.Steps); err != nil {
+		return err
+	}
+	fmt.Printf("\nFrom here on three executors do on %s what is decided; whether they did is looked at there.\n",
+		edge)
+	if err := d.playAll(operations.Steps); err != nil {
+		return err
 	}
 	if err := d.collect(); err != nil {
 		return err
@@ -91,7 +117,7 @@ func run(ctx context.Context, binary, example, work string) error {
 	if err := d.judge(); err != nil {
 		return err
 	}
-	fmt.Printf("\nEvery outcome was the expected one (%.0f s). In %s: the log, the proof, the nodes' logs.\n",
-		time.Since(began).Seconds(), work)
+	fmt.Printf("\nEvery outcome was the expected one (%.0f s). In %s: the log, the proof, the nodes' and the "+
+		"executors' logs.\n", time.Since(began).Seconds(), work)
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"mprd/client"
 )
 
 // demo is one run: where things are, and what was sent so far.
@@ -21,7 +23,17 @@ type demo struct {
 	running               bool
 	sent                  []sent
 	saved                 map[string]int // name of a step -> index in sent
+
+	node     *client.Client
+	certs    *certificates
+	gateway  gateway
+	crew     crew
+	promises []promise
+	last     int // index in sent of the last command line's
 }
+
+// nodes are the two validators that are asked, as flags of mprd.
+var nodes = []string{"--node", "http://127.0.0.1:27657", "--node", "http://127.0.0.1:27667"}
 
 // sent is one tx that went to the chain.
 type sent struct {
@@ -52,17 +64,30 @@ func newDemo(ctx context.Context, binary, example, work string) (*demo, error) {
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		return nil, err
 	}
+	work, err := filepath.Abs(work) // drivers want absolute paths
+	if err != nil {
+		return nil, err
+	}
 	d := &demo{ctx: ctx, binary: binary, example: example, work: work, saved: map[string]int{}}
+	if d.node, err = client.New([]string{nodes[1], nodes[3]}, chainID); err != nil {
+		return nil, err
+	}
+	if d.certs, err = makeCertificates(); err != nil {
+		return nil, err
+	}
 	d.passphrase = filepath.Join(work, "passphrase")
 	return d, os.WriteFile(d.passphrase, []byte("public demo keys are worth nothing\n"), 0o600)
 }
 
 func (d *demo) path(name string) string { return filepath.Join(d.work, name) }
 
+func (d *demo) genesisFile() string {
+	return filepath.Join(d.path("localnet"), "node0", "config", "genesis.json")
+}
+
 // mprd runs one command line; its exit code is part of the answer, not an error.
 func (d *demo) mprd(args ...string) (stdout []byte, exit int, err error) {
-	shared := []string{"--home", d.path("home"), "--passphrase-file", d.passphrase,
-		"--node", "http://127.0.0.1:27657", "--node", "http://127.0.0.1:27667"}
+	shared := append([]string{"--home", d.path("home"), "--passphrase-file", d.passphrase}, nodes...)
 	command := exec.CommandContext(d.ctx, d.binary, append(args, shared...)...)
 	var out, words bytes.Buffer
 	command.Stdout, command.Stderr = &out, &words
@@ -81,16 +106,47 @@ func (d *demo) must(args ...string) error {
 	return err
 }
 
-func (d *demo) up(keys []string) error {
+const chainID = "mprd-demo-1"
+
+// up starts the validators, the gateway and the executors.
+func (d *demo) up(without bool, keys, executors []string) error {
 	fmt.Println("Four validators start on loopback …")
 	d.running = true
-	err := d.must("localnet", "up", "--dir", d.path("localnet"), "--base-port", "27656", "--id", "mprd-demo-1",
+	err := d.must("localnet", "up", "--dir", d.path("localnet"), "--base-port", "27656", "--id", chainID,
 		"--app", filepath.Join(d.example, "genesis.json"), "--policy", filepath.Join(d.example, "policy"))
 	if err != nil {
 		return err
 	}
-	return d.must(append([]string{"keys", "import", "--work-factor", "10",
+	err = d.must(append([]string{"keys", "import", "--work-factor", "10",
 		"--demo-seeds", filepath.Join(d.example, "keys.json")}, keys...)...)
+	if err != nil {
+		return err
+	}
+	if err := d.startGateway(without); err != nil {
+		return err
+	}
+	return d.startCrew(executors)
+}
+
+func (d *demo) startGateway(without bool) error {
+	program, err := findHAProxy()
+	if without || err != nil {
+		fmt.Println("Without HAProxy (Debian: apt-get install haproxy): the executors write a file, no traffic.")
+		f, err := startFile(d.example, d.certs)
+		if err == nil {
+			d.gateway = f
+		}
+		return err
+	}
+	if err := os.Mkdir(d.path("gateway"), 0o700); err != nil {
+		return err
+	}
+	fmt.Println("HAProxy starts before three backends, three executors beside it …")
+	p, err := startProxy(d.ctx, program, d.example, d.path("gateway"), d.certs)
+	if err == nil {
+		d.gateway = p
+	}
+	return err
 }
 
 func (d *demo) down() {
@@ -98,6 +154,12 @@ func (d *demo) down() {
 		return
 	}
 	d.running = false
+	if err := d.crew.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "demo: executors:", err)
+	}
+	if d.gateway != nil {
+		d.gateway.close()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	down := exec.CommandContext(ctx, d.binary, "localnet", "down", "--dir", d.path("localnet"))
@@ -106,9 +168,19 @@ func (d *demo) down() {
 	}
 }
 
+func (d *demo) playAll(steps []step) error {
+	for i := range steps {
+		if err := d.play(&steps[i]); err != nil {
+			return fmt.Errorf("step %d, %s: %w", i+1, steps[i].Title, err)
+		}
+	}
+	return nil
+}
+
 // play does one step and shows what came of it. What the command prints is shown, not believed: judge reads
 // the audit log.
 func (d *demo) play(s *step) error {
+	var err error
 	switch {
 	case s.Node != "":
 		fmt.Printf("\n— %s\n", s.Title)
@@ -118,15 +190,32 @@ func (d *demo) play(s *step) error {
 		return d.caughtUp()
 	case s.Attack != "":
 		return d.attack(s)
+	case s.Crew != "":
+		err = d.command(s)
+	case s.Do != nil:
+		err = d.do(s)
+	default:
+		fmt.Printf("  %s\n", s.Title)
 	}
+	if err != nil || s.Outcome == nil {
+		return err
+	}
+	return d.follow(s)
+}
+
+// do runs a command line and keeps the tx that it sent.
+func (d *demo) do(s *step) error {
 	args := make([]string, len(s.Do))
 	for i, word := range s.Do {
 		args[i] = word
-		if name, isName := strings.CutPrefix(word, "$"); isName {
-			index, known := d.saved[name]
-			if !known {
-				return fmt.Errorf("no step saved %q", name)
-			}
+		name, isName := strings.CutPrefix(word, "$")
+		version, isDigest := strings.CutPrefix(name, "digest of ")
+		switch index, known := d.saved[name]; {
+		case isName && isDigest:
+			args[i] = d.certs.digest(version)
+		case isName && !known:
+			return fmt.Errorf("no step saved %q", name)
+		case isName:
 			args[i] = d.sent[index].id
 		}
 	}
@@ -143,6 +232,7 @@ func (d *demo) play(s *step) error {
 	if s.Save != "" {
 		d.saved[s.Save] = len(d.sent)
 	}
+	d.last = len(d.sent)
 	d.keep(s, raw, a)
 	return nil
 }

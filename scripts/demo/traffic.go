@@ -15,9 +15,9 @@ import (
 
 // What the demo sends through the gateway.
 const (
-	countedRequests = 200             // to see shares
-	askedRequests   = 30              // to see who answers at all
-	rateWindow      = 2 * time.Second // to see a throttle
+	countedRequests = 200                   // to see shares
+	askedRequests   = 30                    // to see who answers at all
+	rateWindow      = 2 * time.Second       // to see a throttle
 	clockSlack      = 20 * time.Millisecond // HAProxy reads its clock once for many requests
 	senders         = 8
 	sharesSlackBps  = 200 // that shares may be off: HAProxy's weights have 256 steps

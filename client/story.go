@@ -149,6 +149,15 @@ func (c *Client) present(ctx context.Context, id tx.Digest) (now Present, err er
 	return now, err
 }
 
+// txOf is the hash of the tx that left a record, if it holds one.
+func txOf(r *audit.Record) (hash tx.Digest, ok bool) {
+	done, err := recorded(r)
+	if err != nil || done == nil {
+		return hash, false
+	}
+	return done.Hash, true
+}
+
 // actionOf is the id of the action that a record is about; nil if it is about none.
 func actionOf(r *audit.Record) []byte {
 	switch b := r.Body.(type) {
@@ -178,11 +187,17 @@ func actionOf(r *audit.Record) []byte {
 	return nil
 }
 
+// ErrNoAction: the id that was given for an action's is the hash of a tx.
+var ErrNoAction = fmt.Errorf("%w: that is the hash of a tx", ErrNotFound)
+
 // Tell tells of an action from its records, in the order of the log. ErrBadProof if one of them is about
-// another action or they are out of order.
+// another action or they are out of order; ErrNoAction if the id is that of a tx.
 func Tell(id tx.Digest, records []*audit.Record, now Present) (*Story, error) {
 	last := uint64(0)
 	for i, r := range records {
+		if hash, ok := txOf(r); ok && hash == id {
+			return nil, fmt.Errorf("%w: of action %x", ErrNoAction, actionOf(r))
+		}
 		if !bytes.Equal(actionOf(r), id[:]) {
 			return nil, badProof("record %d is not about action %x", r.PrevSize, id)
 		}

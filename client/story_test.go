@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"mprd/app"
 	"mprd/audit"
 	"mprd/internal/testchain"
 	"mprd/state"
@@ -220,6 +222,45 @@ func TestAStoryIsToldFromItsRecords(t *testing.T) {
 	})
 }
 
+// TestTheLogGivesTheResultsOfTheBlock: what a tx came to can be read from its record alone, but for what
+// Committed says is not there.
+func TestTheLogGivesTheResultsOfTheBlock(t *testing.T) {
+	c := tell(t, "gw-run-prod", testchain.Pause(true), func(doc map[string]any) {
+		doc["params"] = object{"attempts_max": 2, "witnesses": 2, "attestations_min": 1}
+	})
+	var results []app.TxResult
+	run := func(raw []byte) { results = append(results, c.BlockAfter(100, raw)...) }
+	for _, who := range []string{"approver-2", "approver-2b", "approver-3", "approver-4"} {
+		run(c.Tx("plain", testchain.Approve(c.Approval(who, c.id, tx.Verdict_VERDICT_APPROVE))))
+	}
+	c.BlockAfter(100)
+	run(c.receipt(0, testchain.Failed(tx.FailureReason_FAILURE_REASON_ERROR)))
+	run(c.receipt(0))
+	run(c.receipt(1))
+	row := c.row()
+	for _, hash := range [][]byte{make([]byte, tx.HashBytes), row.ResultHash} {
+		who := testchain.NameOf(row.Witnesses[0].Operator)
+		run(c.Tx(who, testchain.Attest(who, c.id, hash)))
+	}
+	run(c.Tx("agent-a", testchain.Cancel(c.id)))
+	run(c.Tx("agent-a", testchain.Request("gw-none", testchain.Scale(6))))
+	run(c.Tx("agent-a", testchain.Transfer(testchain.Address("plain"), 5)))
+	for i, r := range results {
+		got, err := recorded(c.Record(r))
+		ok(t, err)
+		var want tx.Result
+		ok(t, want.Unmarshal(r.Data))
+		if receipt := receiptOf(c.Record(r).GetReceipt().GetTx()); receipt.GetReason() != 0 {
+			want.State = 0 // a failure does not say what it came to
+		}
+		want.ExecutionFee = 0
+		if got.Result.String() != want.String() || (r.Code == 0) != (got.Code == nil) ||
+			got.Code != nil && got.Code.Number != r.Code {
+			t.Errorf("tx %d: %v,\nwant %v, code %d", i, got.Result.String(), want.String(), r.Code)
+		}
+	}
+}
+
 // TestAStoryHoldsNothingElse: records of other actions, out of order, or left out.
 func TestAStoryHoldsNothingElse(t *testing.T) {
 	c := tell(t, "gw-run", testchain.Scale(6), nil)
@@ -242,6 +283,11 @@ func TestAStoryHoldsNothingElse(t *testing.T) {
 		if !slices.Equal(s.Missing, []uint64{all[i].PrevSize}) {
 			t.Errorf("missing %v, want %d", s.Missing, all[i].PrevSize)
 		}
+	}
+	hash, there := txOf(all[0])
+	if _, err := Tell(hash, all[:1], Present{}); !there || !errors.Is(err, ErrNoAction) ||
+		!strings.Contains(err.Error(), hex.EncodeToString(c.id[:])) {
+		t.Errorf("a tx: %v", err)
 	}
 	if s, err := Tell(c.id, nil, Present{}); err != nil || len(s.Moments) != 0 {
 		t.Errorf("%+v, %v", s, err)

@@ -72,7 +72,7 @@ func TestWhatWasProcessedIsWhatIsFinalized(t *testing.T) {
 }
 
 func TestAProposalHoldsOnlyWhatIsAccepted(t *testing.T) {
-	d := drive(t)
+	d := driveWith(t, func(doc map[string]any) { doc["params"] = map[string]any{"account_units_min": 0} })
 	mempool := [][]byte{
 		d.pay("plain", "outsider"), []byte("garbage"), d.pay("pauper", "outsider"), d.pay("outsider", "plain"),
 		// all of plain's money leaves, then a tx that can no longer be paid for

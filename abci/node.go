@@ -64,7 +64,8 @@ func Start(ctx context.Context, c Config, home string, log zerolog.Logger) (*Nod
 		return nil, fmt.Errorf("%s: %w", paths.NodeKey, err)
 	}
 	registry := newRegistry()
-	options := Options{KeepVersions: c.KeepVersions, KeepBlocks: keepBlocks, CacheSize: c.CacheNodes}
+	options := Options{KeepVersions: c.KeepVersions, KeepBlocks: keepBlocks, CacheSize: c.CacheNodes,
+		MempoolTxs: c.MempoolTxs, MempoolBytes: c.MempoolBytes}
 	application, err := OpenApplication(paths.App, doc.ChainID, options, registry, log)
 	if err != nil {
 		return nil, err

@@ -26,6 +26,8 @@ type Options struct {
 	KeepVersions int64 // versions of the state that queries can still ask about
 	KeepBlocks   int64 // blocks that CometBFT keeps
 	CacheSize    int   // nodes of the tree in memory; 0 = the store's default
+	MempoolTxs   int   // how much CometBFT's mempool holds; 0 = as much as by default
+	MempoolBytes int64
 }
 
 // Application is the chain as CometBFT drives it. InitChain, the proposals, FinalizeBlock and Commit come one
@@ -68,7 +70,8 @@ type Application struct {
 func OpenApplication(dir, chainID string, options Options, registry prometheus.Registerer,
 	log zerolog.Logger) (*Application, error) {
 	a := &Application{
-		chainID: chainID, options: options, verifier: newVerifier(chainID), pending: newPendingTxs(),
+		chainID: chainID, options: options, verifier: newVerifier(chainID),
+		pending: newPendingTxs(options.MempoolTxs, options.MempoolBytes),
 		metrics: newMetrics(registry), log: log, failed: failure{done: make(chan struct{})},
 	}
 	a.machine = app.New(chainID, a.verifier.source)

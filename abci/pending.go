@@ -15,6 +15,9 @@ const pendingPerAccountMax = 64
 // the one that counts, and one more for whoever had to send it again.
 const receiptsPerAttemptMax = 2
 
+// reservedPart of the mempool's room, by number and by bytes, is left for free receipts.
+const reservedPart = 4
+
 // pendingTxs is what the mempool holds of each account: how many txs, what they will cost, and under which
 // nonces. It is emptied in Commit and filled again by the rechecks that follow.
 type pendingTxs struct {
@@ -22,6 +25,10 @@ type pendingTxs struct {
 	accounts map[tx.Address]*pendingAccount
 	nonces   map[tx.Digest]tx.Digest // nonce -> hash of the tx that holds it
 	receipts map[string]int          // free receipts by attempt
+	txs      int                     // that pay a fee
+	bytes    int64                   // of those
+	txsMax   int
+	bytesMax int64
 }
 
 type pendingAccount struct {
@@ -29,8 +36,16 @@ type pendingAccount struct {
 	fees uint64
 }
 
-func newPendingTxs() *pendingTxs {
-	p := &pendingTxs{}
+// newPendingTxs is for a mempool of so many txs and bytes; 0 stands for the default.
+func newPendingTxs(txs int, bytes int64) *pendingTxs {
+	usual := DefaultConfig()
+	if txs == 0 {
+		txs = usual.MempoolTxs
+	}
+	if bytes == 0 {
+		bytes = usual.MempoolBytes
+	}
+	p := &pendingTxs{txsMax: txs - txs/reservedPart, bytesMax: bytes - bytes/reservedPart}
 	p.reset()
 	return p
 }
@@ -40,6 +55,7 @@ func (p *pendingTxs) reset() {
 	p.accounts = make(map[tx.Address]*pendingAccount)
 	p.nonces = make(map[tx.Digest]tx.Digest)
 	p.receipts = make(map[string]int)
+	p.txs, p.bytes = 0, 0
 	p.mu.Unlock()
 }
 
@@ -57,6 +73,9 @@ func (p *pendingTxs) add(hash tx.Digest, a app.Admission) error {
 	if a.Attempt != "" {
 		return p.addReceipt(hash, a)
 	}
+	if p.txs >= p.txsMax || p.bytes+int64(a.Bytes) > p.bytesMax {
+		return fmt.Errorf("%w: %d txs of %d bytes wait", tx.CodeMempoolFull, p.txs, p.bytes)
+	}
 	account := p.accounts[a.Signer]
 	if account == nil {
 		account = &pendingAccount{}
@@ -71,6 +90,8 @@ func (p *pendingTxs) add(hash tx.Digest, a app.Admission) error {
 	p.nonces[a.Nonce] = hash
 	account.txs++
 	account.fees += a.Fee
+	p.txs++
+	p.bytes += int64(a.Bytes)
 	return nil
 }
 

@@ -73,18 +73,27 @@ func (a *Application) choose(r *abcitypes.RequestPrepareProposal) (chosen [][]by
 	return chosen
 }
 
-// receiptsFirst puts receipts before all else, each in the mempool's order: a deadline waits for nobody's
-// flood (protocol.md section 7). Whether they are free is for admission to say.
+// receiptsFirst puts the receipts that pay no fee before all else, each in the mempool's order: a deadline
+// waits for nobody's flood (protocol.md section 7), not even for one of receipts that nobody waits for.
 func (a *Application) receiptsFirst(txs [][]byte) [][]byte {
 	var receipts, others [][]byte
 	for _, raw := range txs {
-		if t, err := a.verifier.parse(raw); err == nil && t.Kind == tx.KindSubmitReceipt {
+		if t, err := a.verifier.parse(raw); err == nil && a.free(t) {
 			receipts = append(receipts, raw)
 		} else {
 			others = append(others, raw)
 		}
 	}
 	return append(receipts, others...)
+}
+
+// free: an assignee's first receipt of an open attempt.
+func (a *Application) free(t *tx.Transaction) bool {
+	if t.Kind != tx.KindSubmitReceipt {
+		return false
+	}
+	admission, err := a.committed.Check(t)
+	return err == nil && admission.Attempt != ""
 }
 
 // protoBytes is what a tx takes in CometBFT's block: its bytes, a tag and a length.

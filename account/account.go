@@ -29,6 +29,9 @@ func Transfer(c *state.Context, m *tx.Transfer) error {
 	if sender.Balance < m.Amount {
 		return fmt.Errorf("%w: %d asked, %d there", tx.CodeFunds, m.Amount, sender.Balance)
 	}
+	if kept := sender.Balance - m.Amount; kept < c.Params.AccountUnitsMin {
+		return fmt.Errorf("%w: sender would keep %d, want %d", tx.CodeAccountDust, kept, c.Params.AccountUnitsMin)
+	}
 	recipient, ok := state.Accounts.Get(c.Overlay, to)
 	if !ok {
 		if m.Amount < c.Params.AccountUnitsMin {

@@ -8,15 +8,11 @@ import (
 	"mprd/tx"
 )
 
-// inFlightHardMax is the highest that in_flight_max may be: what is worked off in a block is bounded by what
-// can be in flight, not by a parameter that somebody lowered meanwhile.
-const inFlightHardMax = 1 << 16
-
 // Assign is the block's step "assignment": what was authorised in an earlier block gets its executors, for
 // good: they are stored and never drawn again. What is in flight is bounded, and so is this.
 func Assign(c *state.Context) {
 	var ids []state.Due
-	state.Unassigned.Range(c.Overlay, nil, inFlightHardMax, func(key []byte, _ *state.Index) bool {
+	state.Unassigned.Range(c.Overlay, nil, state.InFlightHardMax, func(key []byte, _ *state.Index) bool {
 		due := state.DueOf(key)
 		if due.AtMs >= c.Height {
 			return false
@@ -44,18 +40,19 @@ func (f *flight) assign(p *pool) {
 	if !f.Failover {
 		k = 1 // an attempt that may have been half done must not be made twice
 	}
-	if f.HighImpact {
+	if f.HighImpact && f.Params.Witnesses > 0 {
 		witnesses, f.AttestationsMin = int(f.Params.Witnesses), f.Params.AttestationsMin
 	}
 	epoch := state.EpochTable.Load(f.Overlay, state.One{})
 	n := max(k, int(f.Params.AttemptsMin)) + witnesses
 	drawn := draw(p.candidates, f.Entity, n, seedOf(epoch.Seed, f.BlockHash, f.id))
-	if len(drawn) < int(f.Params.AttemptsMin) {
+	quorum := int(f.AttestationsMin)
+	if len(drawn) < int(f.Params.AttemptsMin)+quorum {
 		f.end(tx.ActionState_ACTION_STATE_UNEXECUTABLE, audit.Reason_REASON_NO_EXECUTOR)
 		return
 	}
 
-	executors := drawn[:min(k, len(drawn))]
+	executors := drawn[:min(k, len(drawn)-quorum)]
 	f.Witnesses = nil
 	for _, one := range drawn[len(executors):min(len(executors)+witnesses, len(drawn))] {
 		f.Witnesses = append(f.Witnesses, state.Witness{Operator: one.operator[:], Entity: one.entity})

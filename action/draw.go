@@ -43,7 +43,7 @@ type pool struct {
 }
 
 // listedMax is how many candidates a record names; of more it holds the digest, and the state proves them.
-const listedMax = 128
+const listedMax = 16
 
 func poolOf(c *state.Context, group string) *pool {
 	p := &pool{}

@@ -1,6 +1,7 @@
 package action
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -25,16 +26,19 @@ func (f *flight) credit(at *state.Attempt) {
 	switch {
 	case at.Status == tx.ReceiptStatus_RECEIPT_STATUS_FAILED:
 		duty.Failed++
-		duty.FailedWork += work
+		addWork(&duty.FailedWork, work)
 	case at.Late:
 		duty.Late++
-		duty.LateWork += work
+		addWork(&duty.LateWork, work)
 	default:
 		duty.Done++
-		duty.DoneWork += work
+		addWork(&duty.DoneWork, work)
 	}
 	state.Duties.Set(f.Overlay, tx.AddressFrom(at.Operator), duty)
 }
+
+// addWork saturates: no parameter makes a sum run over.
+func addWork(sum *uint64, work uint64) { *sum += min(work, math.MaxUint64-*sum) }
 
 // judgeSilence closes the attempts of an action that has its outcome: those that came due are tallied, and
 // who stayed silent although he had had his time is to be judged, unless the action ended for another reason.
@@ -43,7 +47,9 @@ func (f *flight) judgeSilence(faulted bool) {
 	tally.Entities = slices.Clone(tally.Entities) // rows are shared
 	for i := range f.Attempts {
 		at := &f.Attempts[i]
-		silent := at.Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED
+		// A failure that is reported after its time discharges nobody.
+		silent := at.Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED ||
+			at.Late && at.Status == tx.ReceiptStatus_RECEIPT_STATUS_FAILED
 		if at.StartedHeight == 0 || silent && !at.Overdue {
 			continue
 		}
@@ -80,7 +86,7 @@ func JudgeMisses(c *state.Context) {
 		miss *state.Miss
 	}
 	var due []entry
-	state.Misses.Range(c.Overlay, nil, inFlightHardMax*tx.AttemptsMax, func(key []byte, m *state.Miss) bool {
+	state.Misses.Range(c.Overlay, nil, state.InFlightHardMax*tx.AttemptsMax, func(key []byte, m *state.Miss) bool {
 		id := state.MissOf(key)
 		if id.Height > c.Height {
 			return false
@@ -104,7 +110,7 @@ func judgeMiss(c *state.Context, id state.MissID, m *state.Miss, fault bool) {
 	duty := state.Duties.Load(c.Overlay, operator)
 	if fault {
 		duty.Missed++
-		duty.MissedWork += m.Work
+		addWork(&duty.MissedWork, m.Work)
 	} else {
 		duty.Excused++
 	}
@@ -133,43 +139,42 @@ func systemic(c *state.Context, height uint64) bool {
 		rows = append(rows, row{state.HeightOf(key), t})
 		return true
 	})
+	sum, next := &state.Tally{}, 0
 	for i := range rows {
 		if rows[i].height > height {
 			break
 		}
-		sum := &state.Tally{}
-		for _, r := range rows[i:] {
-			if r.height >= rows[i].height+judgedAfter {
-				break
+		for ; next < len(rows) && rows[next].height < rows[i].height+judgedAfter; next++ {
+			for _, e := range rows[next].tally.Entities {
+				line := lineOf(sum, e.Entity)
+				line.Due += e.Due
+				line.Missed += e.Missed
 			}
-			add(sum, r.tally)
 		}
 		if failing(sum) {
 			return true
+		}
+		for _, e := range rows[i].tally.Entities { // it leaves the window
+			line := lineOf(sum, e.Entity)
+			line.Due -= e.Due
+			line.Missed -= e.Missed
 		}
 	}
 	return false
 }
 
-// add puts the lines of t to those of sum.
-func add(sum, t *state.Tally) {
-	for _, e := range t.Entities {
-		line := lineOf(sum, e.Entity)
-		line.Due += e.Due
-		line.Missed += e.Missed
-	}
-}
-
 // failing holds a sum against the breaker.
 func failing(sum *state.Tally) bool {
-	var due, missed, entities uint64
+	var due, missed, entities, failed uint64
 	for _, e := range sum.Entities {
 		due += uint64(e.Due)
 		missed += uint64(e.Missed)
-		if e.Missed > 0 {
+		if e.Due > 0 {
 			entities++
 		}
+		if e.Missed > 0 {
+			failed++
+		}
 	}
-	return due >= systemicDueMin && 3*missed > due &&
-		entities >= systemicEntitiesMin && 3*entities >= uint64(len(sum.Entities))
+	return due >= systemicDueMin && 3*missed > due && failed >= systemicEntitiesMin && 3*failed >= entities
 }

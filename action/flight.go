@@ -146,13 +146,14 @@ func (f *flight) done(i int, receipt *tx.Receipt) {
 
 // openUntil is when nothing more can happen to an action that is done; 0 if that is so now.
 func (f *flight) openUntil() uint64 {
-	switch at := f.present(); {
-	case f.awaitsWitnesses():
-		return max(f.DueMs, f.ChainTimeMs+f.Params.AttemptMs)
-	case f.mayStillEarn(at):
-		return at.EndsMs
+	var until uint64
+	if f.awaitsWitnesses() {
+		until = f.ChainTimeMs + f.Params.AttemptMs
 	}
-	return 0
+	if at := f.present(); f.mayStillEarn(at) {
+		until = max(until, at.EndsMs)
+	}
+	return until
 }
 
 // awaitsWitnesses: the result is to be attested, and too few witnesses have.
@@ -169,7 +170,9 @@ func (f *flight) leaveOutcome(outcome *audit.Outcome) {
 	outcome.ActionId, outcome.IntentIndex = f.id[:], f.IntentIndex
 	outcome.Generation = state.Targets.Load(f.Overlay, f.Request.Target).Spec.Generation
 	for i := range f.Attempts {
-		if at := &f.Attempts[i]; at.StartedHeight > 0 && at.Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED {
+		at := &f.Attempts[i]
+		forestalled := f.State == tx.ActionState_ACTION_STATE_DONE && f.mayStillEarn(at)
+		if at.StartedHeight > 0 && at.Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED && !forestalled {
 			outcome.Silent = append(outcome.Silent, uint32(i))
 		}
 	}

@@ -51,30 +51,46 @@ func (a *attempt) returnFee() { state.Draw(a.Overlay, state.PoolFeeEscrow, a.req
 // occupies: nothing else is in flight on the target, or this is the pause that may end it; and there is room
 // for one more, the requester's own and everybody's.
 func (a *attempt) occupies() error {
-	busy := state.Occupancies.Load(a.Overlay, a.request.Target).ActionId
-	if len(busy) > 0 && !a.supersedes(tx.Digest(busy)) {
-		return fmt.Errorf("%w: %x", tx.CodeTargetBusy, busy)
+	own, all := a.usage().InFlight, state.InFlightCount.Load(a.Overlay, state.One{}).Units
+	if busy := state.Occupancies.Load(a.Overlay, a.request.Target).ActionId; len(busy) > 0 {
+		other := a.superseded(tx.Digest(busy))
+		if other == nil {
+			return fmt.Errorf("%w: %x", tx.CodeTargetBusy, busy)
+		}
+		all-- // its place
+		if tx.AddressFrom(other.Requester) == a.requester {
+			own--
+		}
 	}
-	if n := a.usage().InFlight; n >= a.Params.InFlightPerRequesterMax {
-		return fmt.Errorf("%w: %d of the requester's", tx.CodeInFlightLimit, n)
+	if own >= a.Params.InFlightPerRequesterMax {
+		return fmt.Errorf("%w: %d of the requester's", tx.CodeInFlightLimit, own)
 	}
-	if n := state.InFlightCount.Load(a.Overlay, state.One{}).Units; n >= uint64(a.Params.InFlightMax) {
-		return fmt.Errorf("%w: %d in all", tx.CodeInFlightLimit, n)
+	if all >= uint64(a.Params.InFlightMax) {
+		return fmt.Errorf("%w: %d in all", tx.CodeInFlightLimit, all)
 	}
 	return nil
 }
 
-// supersedes: a pause passes what is in flight on its target, unless that is a pause too.
-func (a *attempt) supersedes(busy tx.Digest) bool {
-	if !a.request.GetPause().GetPaused() {
-		return false
-	}
+// superseded is what a pause ends on its target; nil if this is none, or what is in flight is a pause too.
+func (a *attempt) superseded(busy tx.Digest) *state.Action {
 	other, ok := state.Actions.Get(a.Overlay, busy)
-	return ok && !other.Request.GetPause().GetPaused()
+	if !ok || !a.request.GetPause().GetPaused() || other.Request.GetPause().GetPaused() {
+		return nil
+	}
+	return other
 }
 
-// hasCapacity: the target's group has executors of enough entities, none of them the requester's.
+// hasCapacity: the target's group has executors of enough entities, and witnesses if the result is to be
+// attested, none of them the requester's. Of an account without an entity nobody can tell that they are not
+// (ADR 15), so nobody executes for it.
 func (a *attempt) hasCapacity() error {
+	if a.account.Entity == "" {
+		return fmt.Errorf("%w: the requester has no entity", tx.CodeNoCapacity)
+	}
+	want := a.Params.AttemptsMin
+	if a.required > 0 && a.Params.Witnesses > 0 {
+		want += a.Params.AttestationsMin
+	}
 	group := state.Groups.Load(a.Overlay, a.target.ExecutorGroup)
 	var entities []string
 	for _, member := range group.Members {
@@ -88,12 +104,12 @@ func (a *attempt) hasCapacity() error {
 		if !known {
 			entities = append(entities, member.Entity)
 		}
-		if uint32(len(entities)) >= a.Params.AttemptsMin {
+		if uint32(len(entities)) >= want {
 			return nil
 		}
 	}
 	return fmt.Errorf("%w: group %q has %d fit entities, want %d",
-		tx.CodeNoCapacity, a.target.ExecutorGroup, len(entities), a.Params.AttemptsMin)
+		tx.CodeNoCapacity, a.target.ExecutorGroup, len(entities), want)
 }
 
 // promise puts an authorised action in flight: INTENT now, the assignment in the next block.

@@ -26,6 +26,7 @@ func SubmitReceipt(c *state.Context, m *tx.SubmitReceipt) error {
 	}
 
 	f.Attempts = slices.Clone(f.Attempts) // rows are shared
+	f.markOverdue()
 	at := &f.Attempts[r.Attempt]
 	digest := r.Digest(c.Tx.Body.ChainId)
 	at.Status, at.Reason, at.Receipt = r.Status, r.Reason, digest[:]
@@ -44,11 +45,15 @@ func SubmitReceipt(c *state.Context, m *tx.SubmitReceipt) error {
 	return nil
 }
 
+// freeGasSlack is how far the gas limit of a receipt that pays nothing may be above what it uses: enough for a
+// client's estimate, too little to take a block's room from others.
+const freeGasSlack = 1000
+
 // FreeReceipt reports whether a tx is an assignee's first receipt of an attempt that is still open: it pays
 // no fee. A receipt for which this holds always takes effect, so that no attempt has two of them.
 func FreeReceipt(c *state.Context) bool {
 	m := c.Tx.Body.GetSubmitReceipt()
-	if m == nil {
+	if m == nil || c.Tx.Body.GasLimit > c.Tx.Gas()+freeGasSlack {
 		return false
 	}
 	_, err := receivable(c, m.Receipt)

@@ -12,7 +12,7 @@ import (
 // entry in the index, so nothing is ever carried over to another block.
 func Watch(c *state.Context) {
 	var ids []tx.Digest
-	state.ActionDue.Range(c.Overlay, nil, inFlightHardMax, func(key []byte, _ *state.Index) bool {
+	state.ActionDue.Range(c.Overlay, nil, state.InFlightHardMax, func(key []byte, _ *state.Index) bool {
 		due := state.DueOf(key)
 		if due.AtMs >= c.ChainTimeMs { // an attempt owns its end
 			return false
@@ -32,14 +32,22 @@ func Watch(c *state.Context) {
 
 // expireAttempt: the present attempt's time is over.
 func (f *flight) expireAttempt() {
-	if f.present().Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED && f.hadBlocks() {
-		f.Attempts = slices.Clone(f.Attempts) // rows are shared
-		f.present().Overdue = true
-	}
+	f.Attempts = slices.Clone(f.Attempts) // rows are shared
+	f.markOverdue()
 	if f.next() {
 		return
 	}
 	f.giveUp()
+}
+
+// markOverdue notes that the present attempt ended in silence. A receipt that comes in the block in which it
+// ends is before the watchdog, and must find it noted too. The attempts are the flight's own.
+func (f *flight) markOverdue() {
+	at := f.present()
+	silent := at.Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED
+	if silent && f.ChainTimeMs > at.EndsMs && f.hadBlocks() {
+		at.Overdue = true
+	}
 }
 
 // hadBlocks: the executor had at least B_min blocks after the header that proves its turn. The turn began in

@@ -76,6 +76,8 @@ func (b *Block) Deliver(raw []byte) TxResult {
 // execute runs admission and the rule of a checked tx. A tx that panics leaves nothing behind; a broken store
 // is never recovered.
 func (b *Block) execute(t *tx.Transaction, index uint32) (result TxResult) {
+	var before *audit.Frontier // the log before this tx, when more than its own record may fail to be encoded
+	leaves := len(b.leaves)
 	defer func() {
 		r := recover()
 		if r == nil {
@@ -84,6 +86,9 @@ func (b *Block) execute(t *tx.Transaction, index uint32) (result TxResult) {
 		var broken state.Fault
 		if err, ok := r.(error); ok && errors.As(err, &broken) {
 			panic(r)
+		}
+		if before != nil {
+			b.frontier, b.leaves = before, b.leaves[:leaves]
 		}
 		result = refused(fmt.Errorf("%w: %v", tx.CodeInternal, r))
 		result.Panicked = true
@@ -112,9 +117,12 @@ func (b *Block) execute(t *tx.Transaction, index uint32) (result TxResult) {
 	if result.Data, err = c.Result.Marshal(); err != nil {
 		panic(err)
 	}
-	outer.Keep()
+	if len(c.Left) > 0 {
+		before = b.frontier.Clone()
+	}
 	b.append(result.Record)
 	b.leave(c.Left)
+	outer.Keep()
 	return result
 }
 

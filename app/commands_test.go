@@ -51,7 +51,7 @@ func (h *history) garbage() []byte {
 func (h *history) drawSigner(c *command) {
 	operators := []string{"agent-a", "agent-b", "human-a", "service-a"}
 	if h.model.accounts["plain"].operate {
-		operators = append(operators, "plain")
+		operators = append(operators, "plain", "plain", "plain")
 	}
 	c.signer = rapid.SampledFrom(h.names()).Draw(h.T, "signer")
 	if c.kind == "request" && rapid.IntRange(0, 9).Draw(h.T, "operator") < 9 {
@@ -198,7 +198,7 @@ func (h *history) sign(c *command, message testchain.Message) {
 	}
 	const baseFee, gasPerUnit = 1000, 1000
 	base := uint64(baseFee)
-	if c.kind == "register" {
+	if c.kind == "register" || c.kind == "rotate" {
 		base *= 10
 	}
 	c.raw, c.id, c.fee = raw, tx.Digest(body.Token.ActionHash), base+body.GasLimit/gasPerUnit

@@ -35,6 +35,7 @@ type Admission struct {
 	Nonce   tx.Digest // state.NonceDigest
 	Fee     uint64
 	Balance uint64 // before the fee
+	Bytes   int    // of the tx
 	Attempt string // of a receipt that pays no fee: which attempt it is of
 }
 
@@ -50,6 +51,7 @@ func (c *Committed) Check(t *tx.Transaction) (Admission, error) {
 	}
 	admission := Admission{
 		Signer: t.Signer(), Nonce: context.Nonce, Fee: fee(&context), Balance: context.Signer.Balance,
+		Bytes: len(t.Raw),
 	}
 	if context.Free {
 		receipt := t.Body.GetSubmitReceipt().Receipt

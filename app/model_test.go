@@ -204,6 +204,9 @@ func (m *model) transfer(from *modelAccount, c *command) outcome {
 	if from.balance < c.amount {
 		return refusedAs(tx.CodeFunds)
 	}
+	if from.balance-c.amount < 100_000 {
+		return refusedAs(tx.CodeAccountDust)
+	}
 	if m.accounts[to] == nil {
 		if c.amount < 100_000 {
 			return refusedAs(tx.CodeAccountDust)

@@ -242,7 +242,7 @@ func TestActionsInFlightAreCapped(t *testing.T) {
 
 // TestTheExecutionFeeMustBeCovered by max_fee and by the balance.
 func TestTheExecutionFeeMustBeCovered(t *testing.T) {
-	c := testchain.New(t, nil)
+	c := testchain.New(t, params(func(p map[string]any) { p["account_units_min"] = 0 }))
 	request := testchain.Request("gw-run", testchain.Scale(6))
 	fee := c.Block(c.Tx("agent-a", testchain.Request("gw-dev", testchain.Scale(6))))[0].Fee
 	send := func(limit uint64) []byte {

@@ -45,6 +45,9 @@ func newFastChain(t testing.TB, edit func(doc map[string]any)) *fastChain {
 	return c
 }
 
+// Strict implements state.Strict.
+func (c *fastChain) Strict() {}
+
 // Get implements state.Reader.
 func (c *fastChain) Get(key []byte) ([]byte, error) { return c.rows[string(key)], nil }
 

@@ -28,6 +28,7 @@ type Overlay struct {
 	parent *Overlay
 	base   Reader           // of the root
 	used   NonceSet         // of the root: nonces in committed state
+	strict bool             // rows are encoded as they are set: Tampered sees who changes them after that
 	reads  map[string]*cell // of the root: what base answered
 	key    *[]byte          // of the root, used by all its layers: room for the key that is asked for
 	writes map[string]*cell
@@ -61,11 +62,16 @@ func (c *cell) bytes() []byte {
 
 // NewOverlay is a root over committed state.
 func NewOverlay(base Reader, used NonceSet) *Overlay {
-	return &Overlay{base: base, used: used, reads: make(map[string]*cell), key: new([]byte)}
+	_, strict := base.(Strict)
+	return &Overlay{base: base, used: used, strict: strict, reads: make(map[string]*cell), key: new([]byte)}
 }
 
+// Strict is a base over which rows are encoded at once when they are set, for tests: nothing else differs,
+// but that Tampered then watches rows of the block itself too.
+type Strict interface{ Strict() }
+
 // Child is an overlay over o. While it is in use o is not written to.
-func (o *Overlay) Child() *Overlay { return &Overlay{parent: o, key: o.key} }
+func (o *Overlay) Child() *Overlay { return &Overlay{parent: o, strict: o.strict, key: o.key} }
 
 // Keep moves everything into the parent; o is spent.
 func (o *Overlay) Keep() {
@@ -123,6 +129,9 @@ func (o *Overlay) get(key []byte) *cell {
 }
 
 func (o *Overlay) put(key string, c *cell) {
+	if o.strict {
+		c.bytes()
+	}
 	if o.writes == nil {
 		o.writes = make(map[string]*cell)
 	}
@@ -197,15 +206,18 @@ func (o *Overlay) Writes(height uint64) []KV {
 	return list
 }
 
-// Tampered names the rows that somebody changed in place after they were read: a fault of the program, which
-// a test looks for after each block. Rows are shared between all who read them.
+// Tampered names the rows that somebody changed in place after they were read, or, over a Strict base,
+// written: a fault of the program, which a test looks for after each block. Rows are shared between all who
+// read them.
 func (o *Overlay) Tampered() (keys []string) {
-	for key, c := range o.reads { //mprd:sorted sorted below
-		if c.row == nil || c.raw == nil {
-			continue
-		}
-		if again, err := c.row.Marshal(); err != nil || string(again) != string(c.raw) {
-			keys = append(keys, key)
+	for _, cells := range []map[string]*cell{o.reads, o.writes} {
+		for key, c := range cells { //mprd:sorted sorted below
+			if c.row == nil || c.raw == nil {
+				continue
+			}
+			if again, err := c.row.Marshal(); err != nil || string(again) != string(c.raw) {
+				keys = append(keys, key)
+			}
 		}
 	}
 	slices.Sort(keys)

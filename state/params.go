@@ -46,6 +46,13 @@ func DefaultParams() *Params {
 // one bucket: no tx is shorter than 200 bytes. A block that cannot be staged would halt the chain for ever.
 const blockBytesLimit = ValueBytesMax / tx.HashBytes * 200
 
+// operatorsLimit keeps a group of all of them, 90 bytes each, within one value of the store.
+const operatorsLimit = 10_000
+
+// InFlightHardMax is the highest that in_flight_max may be: all of them, 20 KiB each, may be written in one
+// block. What a block works off is bounded by it and not by a parameter that somebody lowered meanwhile.
+const InFlightHardMax = 1 << 13
+
 // Validate checks the ranges together; it names every fault.
 func (m *Params) Validate() error {
 	var faults []error
@@ -69,7 +76,7 @@ func (m *Params) Validate() error {
 	within("base_fee", m.BaseFee, 1, tx.SupplyMax)
 	within("gas_per_unit", m.GasPerUnit, 1, 1<<40)
 	within("account_units_min", m.AccountUnitsMin, 0, tx.SupplyMax)
-	within("operators_max", uint64(m.OperatorsMax), 1, 1<<20)
+	within("operators_max", uint64(m.OperatorsMax), 1, operatorsLimit)
 	// A block's nonces may fall into this many buckets: fewer pruned a block, and live state grows without end.
 	buckets := (m.TokenLifeMsMax+m.SkewMsMax)/bucketMs + 2
 	within("prune_per_block_max", uint64(m.PrunePerBlockMax), max(8, buckets), 4096)
@@ -78,7 +85,7 @@ func (m *Params) Validate() error {
 	within("blocks_min", uint64(m.BlocksMin), 1, 1000)
 	within("deadline_ms_max", m.DeadlineMsMax, 5000, 30_000)
 	within("in_flight_per_requester_max", uint64(m.InFlightPerRequesterMax), 1, uint64(m.InFlightMax))
-	within("in_flight_max", uint64(m.InFlightMax), 1, 1<<16)
+	within("in_flight_max", uint64(m.InFlightMax), 1, InFlightHardMax)
 	within("execution_fee", m.ExecutionFee, 0, tx.SupplyMax)
 	within("resources_per_unit", m.ResourcesPerUnit, 1, tx.ResourcesHardMax)
 	within("stake_cap", m.StakeCap, 1, tx.SupplyMax)

@@ -63,6 +63,8 @@ var (
 	CodeBalance    = code(SpaceAdmit, 8, "balance below the fee", "fund the account")
 	CodeMempoolCap = code(SpaceAdmit, 9, "too many of the signer's transactions wait",
 		"wait for a block and send again")
+	CodeMempoolFull = code(SpaceAdmit, 10, "the mempool is full but for receipts",
+		"wait for a block and send again")
 
 	CodeNotOperator   = code(SpaceAction, 1, "signer is not a registered operator", "register first")
 	CodeUnknownTarget = code(SpaceAction, 2, "no such target", "see `mprd query targets`")
@@ -129,8 +131,8 @@ var (
 		"register without executor groups")
 	CodeOperatorMax = code(SpaceAccount, 6, "no room for another operator", "wait until one leaves")
 
-	CodeAccountDust = code(SpaceAccount, 7, "too little to open an account",
-		"send at least the parameter account_units_min")
+	CodeAccountDust = code(SpaceAccount, 7, "too little for an account to hold",
+		"send, and keep, at least the parameter account_units_min")
 
 	CodeInternal  = code(SpaceApp, 1, "the rule failed by itself; nothing was changed", "report this as a bug")
 	CodeBlockFull = code(SpaceApp, 2, "the block is full; nothing was changed", "wait for the next block")

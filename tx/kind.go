@@ -35,7 +35,7 @@ var kinds = []kindInfo{
 	{KindSubmitReceipt, "submit_receipt", 8 * gasWrite, 1},
 	{KindAttest, "attest", 4 * gasWrite, 1},
 	{KindTransfer, "transfer", 3 * gasWrite, 1},
-	{KindRotateKey, "rotate_key", 4 * gasWrite, 1},
+	{KindRotateKey, "rotate_key", 5 * gasWrite, 10},
 	{KindRegisterOperator, "register_operator", 2 * gasWrite, 10},
 }
 

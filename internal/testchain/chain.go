@@ -63,8 +63,14 @@ func (c *Chain) BeginAfter(ms uint64) (*app.Block, func()) {
 	}
 	hash := sha256.Sum256(append([]byte("block after "), c.AppHash...))
 	header := app.Header{Height: c.Height + 1, TimeMs: c.TimeMs + ms, AppHash: c.AppHash, Hash: hash[:]}
-	return c.Machine.Begin(base, c.Nonces, header), release
+	return c.Machine.Begin(strict{base}, c.Nonces, header), release
 }
+
+// strict has the overlay watch who changes a row in place.
+type strict struct{ state.Reader }
+
+// Strict implements state.Strict.
+func (strict) Strict() {}
 
 // Block commits a block with the raw txs, one second after the last one.
 func (c *Chain) Block(txs ...[]byte) []app.TxResult {

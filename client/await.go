@@ -29,7 +29,8 @@ var ErrNotOver = errors.New("not over yet")
 
 // Await looks at an action until it has come to a milestone or ctx ends, or for two minutes if ctx has no
 // deadline. Nodes that do not answer meanwhile are waited for. With ErrNotOver comes the story so far;
-// ErrNotFound or ErrUnreachable if there is none, and ErrNoAction at once for the hash of a tx. It can be called again, with the id alone, at any time.
+// ErrNotFound or ErrUnreachable if there is none, and ErrNoAction at once for the hash of a tx. It can be
+// called again, with the id alone, at any time.
 func (c *Client) Await(ctx context.Context, id tx.Digest, m Milestone) (*Story, error) {
 	ctx, cancel := bounded(ctx, waitTime)
 	defer cancel()

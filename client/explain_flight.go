@@ -37,7 +37,7 @@ func explainFlight(r *audit.Record) []string {
 }
 
 func explainIntent(i *audit.Intent) []string {
-	lines := []string{fmt.Sprintf("INTENT: action %x of %s is promised to be carried out by executors of group %q",
+	lines := []string{fmt.Sprintf("INTENT: action %x of %s is promised to be done by executors of group %q",
 		i.ActionId, tx.AddressFrom(i.Requester), i.ExecutorGroup)}
 	var request tx.RequestAction
 	if request.Unmarshal(i.Request) == nil {
@@ -69,8 +69,8 @@ func explainAssignment(a *audit.Assignment) []string {
 	if len(a.Candidates) == 0 {
 		from = "more candidates than a record names"
 	}
-	return append(lines, fmt.Sprintf("drawn from %s (digest %x) by epoch seed %x and block %x; promise in record %d",
-		from, a.CandidatesDigest, a.EpochSeed, a.BlockHash, a.IntentIndex))
+	return append(lines, fmt.Sprintf("drawn from %s (digest %x)", from, a.CandidatesDigest),
+		fmt.Sprintf("by epoch seed %x and block %x; promise in record %d", a.EpochSeed, a.BlockHash, a.IntentIndex))
 }
 
 func explainOutcome(o *audit.Outcome) []string {

@@ -131,8 +131,8 @@ func (l *Light) proveFlight(ctx context.Context, at sighting, id tx.Digest) (*Fl
 	if err != nil {
 		return nil, err
 	}
-	f := &Flight{ID: id, Height: uint64(seen.height), TimeMs: seen.timeMs, Clock: seen.clock, Params: seen.params,
-		Action: &state.Action{}, Target: &state.Target{}}
+	f := &Flight{ID: id, Height: uint64(seen.height), TimeMs: seen.timeMs, Clock: seen.clock,
+		Params: seen.params, Action: &state.Action{}, Target: &state.Target{}}
 	there, err := seen.row(ctx, at.node, "actions", id[:], f.Action)
 	if err != nil {
 		return nil, err

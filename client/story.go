@@ -16,16 +16,16 @@ import (
 // command line.
 type Story struct {
 	ID      string    `json:"id"`
-	State   string    `json:"state"`             // of tx.ActionState, the newest
-	Over    bool      `json:"over"`              // no other state can follow
-	What    string    `json:"what,omitempty"`    // was asked for
-	Target  string    `json:"target,omitempty"`  // of the request
-	Reason  string    `json:"reason,omitempty"`  // that the requester gave
-	By      *Party    `json:"by,omitempty"`      // who asked
-	Ending  string    `json:"ending,omitempty"`  // how it ended, in words
-	Result  string    `json:"result,omitempty"`  // what the executor read back: text if it is JSON, else hex
-	StartMs uint64    `json:"start_ms"`          // t0 on C: of the assignment, or of the first record without one
-	Moments []Moment  `json:"moments"`           //
+	State   string    `json:"state"`            // of tx.ActionState, the newest
+	Over    bool      `json:"over"`             // no other state can follow
+	What    string    `json:"what,omitempty"`   // was asked for
+	Target  string    `json:"target,omitempty"` // of the request
+	Reason  string    `json:"reason,omitempty"` // that the requester gave
+	By      *Party    `json:"by,omitempty"`     // who asked
+	Ending  string    `json:"ending,omitempty"` // how it ended, in words
+	Result  string    `json:"result,omitempty"` // what the executor read back: text if it is JSON, else hex
+	StartMs uint64    `json:"start_ms"`         // t0 on C: of the assignment, else of the first record
+	Moments []Moment  `json:"moments"`
 	Missing []uint64  `json:"missing,omitempty"` // records that are cited and that the node did not name
 	Proven  *ProvenAt `json:"proven,omitempty"`  // absent: it is the node's word
 

@@ -38,8 +38,8 @@ func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the actions that wait for people or are in flight",
-		Long: `What is over is in the log: mprd action show. An action that is DONE is listed while attestations or an
-answer of the present assignee are open.`,
+		Long: `What is over is in the log: mprd action show. An action that is DONE is listed while attestations
+or an answer of the present assignee are open.`,
 		Example: "  mprd action list\n  mprd action list --state pending --target gw-prod-eu",
 		Args:    args(0, 0),
 		RunE: withSession(nil, func(s *session, _ []string) error {

@@ -25,8 +25,8 @@ func registerCommand() *cobra.Command {
 	var groups []string
 	cmd := &cobra.Command{
 		Use: "register", Short: "Register the signer as an operator: only operators request actions",
-		Long: `With --group the operator also executes for that group's targets: it needs an entity, and it is drawn only
-once it has stake. What an executor runs is: mprd executor.`,
+		Long: `With --group the operator also executes for that group's targets: it needs an entity, and it is
+drawn only once it has stake. What an executor runs is: mprd executor.`,
 		Example: "  mprd operator register --from alice\n  mprd operator register --from runner-1 --group gateways",
 		Args:    args(0, 0),
 		RunE: withSession(&flags, func(s *session, _ []string) error {
@@ -107,10 +107,10 @@ func (v *operatorView) text(w io.Writer) {
 		return
 	}
 	d := v.Duties
-	fmt.Fprintf(w, "duties      %d done in time, %d late, %d failed with a reason, %d missed, %d excused\n", d.Done,
-		d.Late, d.Failed, d.Missed, d.Excused)
-	fmt.Fprintf(w, "work        %d done in time, %d late, %d failed, %d missed (resources)\n", d.DoneWork, d.LateWork,
-		d.FailedWork, d.MissedWork)
+	fmt.Fprintf(w, "duties      %d done in time, %d late, %d failed with a reason, %d missed, %d excused\n",
+		d.Done, d.Late, d.Failed, d.Missed, d.Excused)
+	fmt.Fprintf(w, "work        %d done in time, %d late, %d failed, %d missed (resources)\n",
+		d.DoneWork, d.LateWork, d.FailedWork, d.MissedWork)
 	for _, f := range v.flights {
 		fmt.Fprintf(w, "in flight   %x: %s\n", f.ID, client.FlightText(f.Action, v.clock.ChainTimeMs))
 	}

@@ -20,8 +20,8 @@ func showCommand() *cobra.Command {
 		Use:   "show ACTION",
 		Short: "Tell an action's whole story: who asked, approved, was assigned, what was done and when",
 		Long: `A timeline of all that the log says of the action. Each line has the block's time (T), what the
-chain clock (C) says from the assignment on, which is t0 (without one: from the first record on), and the record
-in the log; lines without a record follow from the others.
+chain clock (C) says from the assignment on, which is t0 (without one: from the first record on), and the
+record in the log; lines without a record follow from the others.
 
 It is the node's word, unless --light or one of the --trusted flags is given: then each record is proven to
 stand in the log. That a node names all records of an action is not proven; one that another cites and that
@@ -87,7 +87,7 @@ func writeStory(w io.Writer, s *client.Story) {
 			s.Proven.Height)
 		return
 	}
-	fmt.Fprintln(w, "this is the node's word; to have it proven: --light, or --trusted-genesis FILE, and two --node")
+	fmt.Fprintln(w, "this is the node's word; to have it proven: --trusted-genesis FILE or --light, two --node")
 }
 
 // writeMoment is a line of the timeline, and what belongs to it.
@@ -127,9 +127,9 @@ func waitCommand() *cobra.Command {
 		Use:   "wait ACTION",
 		Short: "Wait for an action's outcome, from any machine, by its id",
 		Long: `Returns when the action's outcome is in the log, or when it ended before it was promised to anybody
-(denied, rejected, cancelled, expired, or on a target without executors). With --until ended it also waits until
-nothing is open any more: attestations are in, fees are settled. A node that is restarted meanwhile is waited
-for; when the time is over, the same command goes on.
+(denied, rejected, cancelled, expired, or on a target without executors). With --until ended it also waits
+until nothing is open any more: attestations are in, fees are settled. A node that is restarted meanwhile is
+waited for; when the time is over, the same command goes on.
 
 Exit codes: 0 done, 3 denied or rejected, 4 not over yet, 5 expired, 6 cancelled or not executable.`,
 		Example: "  mprd action wait ID\n  mprd action wait ID --until ended --timeout 1h",

@@ -81,6 +81,19 @@ func newBed(example, dir string) (*bed, error) {
 	if err != nil {
 		return nil, err
 	}
+	b, err := bedOf(doc, example, dir)
+	if err != nil {
+		return nil, err
+	}
+	primed, err := b.load.prime(b.load.lacking(4*blockSize), b.nowMs())
+	if err != nil {
+		return nil, err
+	}
+	return b, b.block(primed, nil, done)
+}
+
+// bedOf is an application at height 1 of a genesis.
+func bedOf(doc *genesis.Document, example, dir string) (*bed, error) {
 	raw, err := doc.JSON()
 	if err != nil {
 		return nil, err
@@ -99,14 +112,7 @@ func newBed(example, dir string) (*bed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.block(nil, nil, done); err != nil {
-		return nil, err
-	}
-	primed, err := b.load.prime(b.load.lacking(4*blockSize), b.nowMs())
-	if err != nil {
-		return nil, err
-	}
-	return b, b.block(primed, nil, done)
+	return b, b.block(nil, nil, done)
 }
 
 func (b *bed) open() (err error) {

@@ -2,10 +2,13 @@
 // whole nodes, each beside the bare signature verification and CometBFT's kvstore in the same run, since
 // machines differ and are shared. It writes JSON lines and prints a table.
 //
-//	bench [-application=false] [-million=false] [-nodes=false] [-render] [-out FILE] [-tables FILE]
+//	bench [-application=false] [-million=false] [-nodes=false] [-o2=false] [-render] [-out FILE] [-tables FILE]
+//
+// What it says of O2, from authorised to executed, goes into files of its own.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -24,31 +27,50 @@ func main() {
 	million := flag.Bool("million", true, "also at one million live nonces and records")
 	nodes := flag.Bool("nodes", true, "measure whole nodes")
 	kvnode := flag.String("kvnode", "", "run CometBFT's kvstore in this home (the bench starts itself so)")
+	o2 := flag.Bool("o2", true, "measure O2: executors, failover, the watchdog")
+	o2Out := flag.String("o2-out", "docs/bench/execution.jsonl", "where the JSON lines of O2 go")
+	o2To := flag.String("o2-tables", "docs/bench/execution.md", "where the tables of O2 go")
 	flag.Parse()
 	if *kvnode != "" {
 		exit(runKVNode(*kvnode))
 		return
 	}
 	if *from {
-		exit(tables(*out, *to))
+		exit(errors.Join(tables(*out, *to), tables(*o2Out, *o2To)))
 		return
 	}
-	r := newReport(*commit)
 	var err error
-	if *application {
-		err = runApplication(r, *example, *million)
+	if *application || *nodes {
+		r := newReport(*commit, mix)
+		if *application {
+			err = runApplication(r, *example, *million)
+		}
+		if err == nil && *nodes {
+			err = runNodes(r, *binary, *example)
+		}
+		err = r.finish(err, *out, *to)
 	}
-	if err == nil && *nodes {
-		err = runNodes(r, *binary, *example)
+	if err == nil && *o2 {
+		r := newReport(*commit, o2Mix)
+		err = runWatchdog(r, *example)
+		if err == nil {
+			err = runExecution(r, *binary, *example)
+		}
+		err = r.finish(err, *o2Out, *o2To)
 	}
-	if err == nil {
-		err = r.write(*out)
-	}
-	if err == nil {
-		err = tables(*out, *to)
-	}
-	r.table()
 	exit(err)
+}
+
+// finish prints the figures and, if all could be measured, writes them.
+func (r *report) finish(err error, out, to string) error {
+	r.table()
+	if err == nil {
+		err = r.write(out)
+	}
+	if err == nil {
+		err = tables(out, to)
+	}
+	return err
 }
 
 func exit(err error) {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	rpchttp "github.com/cometbft/cometbft/rpc/client/http"
+
+	"mprd/genesis"
 )
 
 // basePort is the bench's localnet's first; each node takes ten.
@@ -59,19 +61,16 @@ func (n *net) run(r *report, example string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.down()) }()
-	if err := n.up(example); err != nil {
+	doc, err := document(example)
+	if err != nil {
 		return err
 	}
-	for i := range n.validators {
-		client, err := rpchttp.New(n.address(i), "/websocket")
-		if err != nil {
-			return err
-		}
-		n.clients = append(n.clients, client)
+	if err := n.up(doc); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	if n.watch, err = newWatch(ctx, n.clients); err != nil {
+	if err := n.connect(ctx); err != nil {
 		return err
 	}
 	if err := n.openLoop(ctx, r); err != nil {
@@ -92,14 +91,23 @@ func (n *net) run(r *report, example string) (err error) {
 	return n.restart(r)
 }
 
+// connect makes a client of every node, and watches the first one's blocks.
+func (n *net) connect(ctx context.Context) (err error) {
+	for i := range n.validators {
+		client, err := rpchttp.New(n.address(i), "/websocket")
+		if err != nil {
+			return err
+		}
+		n.clients = append(n.clients, client)
+	}
+	n.watch, err = newWatch(ctx, n.clients)
+	return err
+}
+
 func (n *net) address(i int) string { return fmt.Sprintf("http://127.0.0.1:%d", basePort+10*i+1) }
 
-func (n *net) up(example string) error {
+func (n *net) up(doc *genesis.Document) error {
 	app := filepath.Join(n.dir, "app.json")
-	doc, err := document(example)
-	if err != nil {
-		return err
-	}
 	raw, err := doc.JSON()
 	if err != nil {
 		return err

@@ -31,12 +31,13 @@ type report struct {
 	commit string
 	began  time.Time
 	load   string // of the machine when the bench began
+	mix    string // what was sent
 	rows   []row
 	verify float64 // µs of one signature verification, as last measured
 }
 
-func newReport(commit string) *report {
-	return &report{commit: commit, began: time.Now(), load: loadAverage()}
+func newReport(commit, mix string) *report {
+	return &report{commit: commit, mix: mix, began: time.Now(), load: loadAverage()}
 }
 
 // loadAverage is how many processes ran or waited in the last minute.
@@ -77,7 +78,7 @@ func (r *report) write(path string) error {
 	machine := map[string]any{
 		"machine": runtime.GOARCH, "cores": runtime.NumCPU(), "go": runtime.Version(), "commit": r.commit,
 		"date": r.began.UTC().Format(time.DateOnly), "seconds": int(time.Since(r.began).Seconds()),
-		"load_before": r.load, "mix": mix,
+		"load_before": r.load, "mix": r.mix,
 	}
 	if err := encoder.Encode(machine); err != nil {
 		return err
@@ -89,6 +90,10 @@ func (r *report) write(path string) error {
 	}
 	return f.Close()
 }
+
+// o2Mix is what is sent to measure O2.
+const o2Mix = "Scale by agents on targets with executors, one action at a time on each; three executors of three " +
+	"entities, a webhook that answers at once"
 
 // mix is what load makes, in words.
 const mix = "of ten: 6 allowed requests (1 in 18 waits for 3 people), 1 denied, 1 approval (1 in 3 " +

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -22,6 +23,9 @@ var sides = []side{
 		[]string{"application at 10 thousand", "application at 1000 thousand"}, true},
 	{"One validator", "", []string{"node, validators: 1", "kvstore, validators: 1"}, false},
 	{"Four validators", "", []string{"node, validators: 4", "kvstore, validators: 4"}, false},
+	{"Executing: four validators, three executors", "", []string{"O2, four validators"}, false},
+	{"The watchdog: the application alone",
+		"ms of processor time a block, in brackets ms by the clock.", []string{"block without txs"}, false},
 	{"Others", "", []string{"floor", "CheckTx", "application"}, true},
 }
 
@@ -47,10 +51,12 @@ func tables(from, to string) error {
 		return err
 	}
 	text := &strings.Builder{}
-	fmt.Fprintf(text, "# Tables of the last run\n\nMade by the bench from `results.jsonl`; README.md says what "+
-		"they mean.\n\n```\n%s\n```\n", head)
+	fmt.Fprintf(text, "# Tables of the last run\n\nMade by the bench from `%s`; README.md says what "+
+		"they mean.\n\n```\n%s\n```\n", filepath.Base(from), head)
 	for _, s := range sides {
-		s.write(text, rows)
+		if slices.ContainsFunc(rows, func(one row) bool { return slices.Contains(s.benches, one.Bench) }) {
+			s.write(text, rows)
+		}
 	}
 	return os.WriteFile(to, []byte(text.String()), 0o644)
 }

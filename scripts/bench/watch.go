@@ -179,6 +179,17 @@ func (w *watch) committed(txs [][]byte) []time.Time {
 	return times
 }
 
+// arrivals are the times at which blocks arrived, by height.
+func (w *watch) arrivals() map[uint64]time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := make(map[uint64]time.Time, len(w.blocks))
+	for _, b := range w.blocks {
+		at[uint64(b.height)] = b.at
+	}
+	return at
+}
+
 // rhythm says how the blocks came since a moment: the largest gap, and why blocks were late.
 func (w *watch) rhythm(since time.Time) (largest time.Duration, note string) {
 	w.mu.Lock()

@@ -21,6 +21,9 @@ var errVoice = errors.New("alerts cannot be printed")
 func (w *Watcher) look(ctx context.Context) error {
 	began := time.Now()
 	err := w.see(ctx, began)
+	if mute(err) {
+		return err
+	}
 	if alarming(err) {
 		w.raise(&Alert{Kind: KindLogConflict, Text: err.Error()})
 	}
@@ -34,6 +37,9 @@ func (w *Watcher) look(ctx context.Context) error {
 	w.stats.looks.WithLabelValues(result).Inc()
 	return errors.Join(err, w.flush(), w.drain())
 }
+
+// mute: nothing more can be remembered, or said.
+func mute(err error) bool { return errors.Is(err, ErrMemory) || errors.Is(err, errVoice) }
 
 // openError is why there is no light client.
 type openError struct{ error }

@@ -104,9 +104,9 @@ func (w *Watcher) drain() error {
 	}
 }
 
-// lastPosts is how long a watcher that ends still tries to bring its alerts to the receiver. What is left then
-// is in its file, and goes out when it is started again.
-const lastPosts = 10 * time.Second
+// lastPosts is how long a watcher that ends still tries to bring its alerts to the receiver. What is left
+// then is in its file, and goes out when it is started again.
+const lastPosts = 5 * time.Second
 
 func (w *Watcher) postAll() error {
 	if w.config.Webhook == nil {
@@ -124,7 +124,7 @@ func (w *Watcher) postAll() error {
 		}
 	}
 	if n := len(w.memory.Outbox); n > 0 {
-		w.config.Log.Error().Int("alerts", n).Msg("the webhook's receiver did not take all; a next start tries again")
+		w.config.Log.Error().Int("alerts", n).Msg("the webhook's receiver did not take all; the next start goes on")
 	}
 	return nil
 }

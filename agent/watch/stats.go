@@ -19,9 +19,9 @@ func newStats() *stats {
 	}
 	return &stats{
 		looks:        counter("looks_total", "Looks at the chain, by result: verified or failed.", "result"),
-		alerts:       counter("alerts_total", "Alerts told, by kind and severity (or resolved).", "kind", "severity"),
+		alerts:       counter("alerts_total", "Alerts told, by kind and severity.", "kind", "severity"),
 		observations: counter("observations_total", "Observations of targets that count, by result.", "result"),
-		webhook:      counter("webhook_total", "Alerts for the webhook: taken, failed tries, refused, dropped.", "result"),
+		webhook:      counter("webhook_total", "Alerts for the webhook, by what became of them.", "result"),
 		lastLook:     gauge("last_verified_timestamp_seconds", "When the log was last verified, Unix time."),
 		height:       gauge("height", "Height of the newest state that was verified."),
 		records:      gauge("records", "Records of the audit log that were read and verified."),

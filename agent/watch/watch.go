@@ -1,7 +1,7 @@
 // Package watch follows every action of a chain from outside and tells people when a promise is broken: an
-// INTENT without its OUTCOME in time, heads of the log that contradict each other, a target that is not as its
-// spec has it. It believes no node: what it reads is verified against headers that a light client trusts. It
-// knows nothing of how actions are decided or carried out, and changes nothing anywhere (protocol.md
+// INTENT without its OUTCOME in time, heads of the log that contradict each other, a target that is not as
+// its spec has it. It believes no node: what it reads is verified against headers that a light client trusts.
+// It knows nothing of how actions are decided or carried out, and changes nothing anywhere (protocol.md
 // section 7, docs/operations.md).
 package watch
 
@@ -203,7 +203,7 @@ func (w *Watcher) missed() bool {
 
 // leave says and sends what is left, closes all, and adds to why what went wrong meanwhile.
 func (w *Watcher) leave(why error) error {
-	if !errors.Is(why, ErrMemory) && !errors.Is(why, errVoice) {
+	if !mute(why) {
 		why = errors.Join(why, w.flush(), w.postAll())
 	}
 	w.config.Log.Info().Uint64("records", w.memory.frontier.Size()).Msg("watcher ends")

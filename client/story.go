@@ -51,8 +51,7 @@ type Moment struct {
 	Says        []string `json:"says"`
 }
 
-// ProvenAt is the state whose log the records were proven to stand in. That the node named all of them is not
-// proven.
+// ProvenAt is the state that everything was proven of. That the node named all records is not proven.
 type ProvenAt struct {
 	Height  uint64 `json:"height"`
 	Records uint64 `json:"records"` // in the log
@@ -90,8 +89,8 @@ func (c *Client) Story(ctx context.Context, id tx.Digest) (*Story, error) {
 	return story, c.decided(ctx, story)
 }
 
-// Story tells of an action from records that are each proven to stand in the log, whose head a trusted header
-// vouches for. What is going on now is the node's word all the same.
+// Story tells of an action from records that are each proven to stand in the log, and from rows that are
+// proven too, all as of one state that a trusted header vouches for.
 func (l *Light) Story(ctx context.Context, id tx.Digest) (*Story, error) {
 	indexes, err := l.Lookup(ctx, id)
 	if err != nil {
@@ -120,7 +119,7 @@ func (l *Light) Story(ctx context.Context, id tx.Digest) (*Story, error) {
 		}
 		records = append(records, r)
 	}
-	now, err := l.present(ctx, id)
+	now, err := l.provenPresent(ctx, id, newest)
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +144,32 @@ func (c *Client) present(ctx context.Context, id tx.Digest) (now Present, err er
 	}
 	if now.Pending, err = c.Pending(ctx, id); errors.Is(err, ErrNotFound) {
 		now.Pending, err = nil, nil
+	}
+	return now, err
+}
+
+// provenPresent verifies the rows of an action at a height.
+func (l *Light) provenPresent(ctx context.Context, id tx.Digest, height int64) (now Present, err error) {
+	header, err := l.Trusted(ctx, height+1)
+	if err != nil {
+		return now, err
+	}
+	s := &sight{height: height, root: header.AppHash}
+	clock, action, pending := &state.Clock{}, &state.Action{}, &state.Pending{}
+	if err := s.one(ctx, l.Client, "clock", clock); err != nil {
+		return now, err
+	}
+	now.Clock = clock
+	flying, err := s.row(ctx, l.Client, "actions", id[:], action)
+	if err != nil {
+		return now, err
+	}
+	waiting, err := s.row(ctx, l.Client, "pending", id[:], pending)
+	if flying {
+		now.Action = action
+	}
+	if waiting {
+		now.Pending = pending
 	}
 	return now, err
 }

@@ -378,7 +378,9 @@ func TestAnActionIsWaitedFor(t *testing.T) {
 	})
 	t.Run("a liar's records are caught by the light client", func(t *testing.T) {
 		id := n.fly("agent-a", testchain.Scale(7), "gw-run")
-		for _, lie := range append(answerLies(state.PathRecord)[:4], answerLies(state.PathAuditHead)...) {
+		lies := append(answerLies(state.PathRecord)[:4], answerLies(state.PathAuditHead)...)
+		lies = append(append(lies, answerLies("/table/actions")...), answerLies("/table/clock")...)
+		for _, lie := range lies {
 			l, err := n.light(n.address, n.address)
 			ok(t, err)
 			address, told := liar(t, n.address, lie)

@@ -45,6 +45,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, tx.CodeDenied), errors.Is(err, tx.CodeEvaluation):
 		return exitDenied
+	case errors.Is(err, client.ErrNotOver):
+		return exitPending
 	case errors.Is(err, tx.CodeExpired):
 		return exitExpired
 	case errors.Is(err, client.ErrBadProof), errors.Is(err, client.ErrConflict):

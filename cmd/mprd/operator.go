@@ -46,25 +46,39 @@ func (s *session) operator(a tx.Address) (*state.Operator, error) {
 }
 
 // duty is what became of an operator's attempts so far.
-func (s *session) duty(a tx.Address) (*state.Duty, error) {
+func (s *session) duty(a tx.Address) (dutyView, error) {
 	d := &state.Duty{}
 	err := s.client.Row(s.ctx(), "duties", a[:], d)
-	if errors.Is(err, client.ErrNotFound) {
-		return &state.Duty{}, nil
+	if errors.Is(err, client.ErrNotFound) { // none yet
+		return dutyView{}, nil
 	}
-	return d, err
+	return dutyView{d.Done, d.DoneWork, d.Late, d.LateWork, d.Failed, d.FailedWork, d.Missed, d.MissedWork,
+		d.Excused}, err
 }
 
 type operatorView struct {
-	Address    tx.Address  `json:"address"`
-	Groups     []string    `json:"executor_groups"`
-	Stake      uint64      `json:"stake"`      // base units
-	Reputation uint64      `json:"reputation"` // ppm
-	Suspended  bool        `json:"suspended"`
-	Duties     *state.Duty `json:"duties"`
-	InFlight   []string    `json:"in_flight"` // actions in which it has an attempt
+	Address    tx.Address `json:"address"`
+	Groups     []string   `json:"executor_groups"`
+	Stake      uint64     `json:"stake"`      // base units
+	Reputation uint64     `json:"reputation"` // ppm
+	Suspended  bool       `json:"suspended"`
+	Duties     dutyView   `json:"duties"`
+	InFlight   []string   `json:"in_flight"` // actions in which it has an attempt
 	clock      *state.Clock
 	flights    []client.InFlight
+}
+
+// dutyView counts attempts, and what they were to use of resources.
+type dutyView struct {
+	Done       uint64 `json:"done"`
+	DoneWork   uint64 `json:"done_work"`
+	Late       uint64 `json:"late"`
+	LateWork   uint64 `json:"late_work"`
+	Failed     uint64 `json:"failed"`
+	FailedWork uint64 `json:"failed_work"`
+	Missed     uint64 `json:"missed"`
+	MissedWork uint64 `json:"missed_work"`
+	Excused    uint64 `json:"excused"`
 }
 
 func operatorShowCommand() *cobra.Command {
@@ -106,7 +120,7 @@ func (v *operatorView) text(w io.Writer) {
 	if len(v.Groups) == 0 {
 		return
 	}
-	d := v.Duties
+	d := &v.Duties
 	fmt.Fprintf(w, "duties      %d done in time, %d late, %d failed with a reason, %d missed, %d excused\n",
 		d.Done, d.Late, d.Failed, d.Missed, d.Excused)
 	fmt.Fprintf(w, "work        %d done in time, %d late, %d failed, %d missed (resources)\n",

@@ -69,7 +69,7 @@ func (c *crew) configure(binary, example, url string, targets []string) error {
 		return err
 	}
 	key := "whsk_" + base64.StdEncoding.EncodeToString(seed)
-	file := fmt.Sprintf("log_level = \"warn\"\nat_once = %d\n\n[[driver]]\nkind = \"webhook\"\nurl = %q\n"+
+	file := fmt.Sprintf("log_level = \"info\"\nat_once = %d\n\n[[driver]]\nkind = \"webhook\"\nurl = %q\n"+
 		"key_file = %q\ntargets = [%q]\n", len(targets), url, c.path("webhook.key"), targets[0])
 	file = strings.Replace(file, fmt.Sprintf("[%q]", targets[0]), `["`+strings.Join(targets, `", "`)+`"]`, 1)
 	for name, content := range map[string]string{"webhook.key": key, "executor.toml": file, "pass": "bench\n"} {

@@ -24,8 +24,8 @@ chain clock (C) says from the assignment on, which is t0 (without one: from the 
 record in the log; lines without a record follow from the others.
 
 It is the node's word, unless --light or one of the --trusted flags is given: then each record is proven to
-stand in the log, and the present rows are proven. That a node names all records of an action is not proven; one that another cites and that
-is not named is pointed out. One record in full: mprd audit get INDEX.`,
+stand in the log, and the present rows are proven. That a node names all records of an action is not proven;
+one that another cites and that is not named is pointed out. One record in full: mprd audit get INDEX.`,
 		Example: "  mprd action show ID\n" +
 			"  mprd action show ID --trusted-genesis genesis.json --node http://a:26657 --node http://b:26657",
 		Args: args(1, 1),

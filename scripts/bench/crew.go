@@ -77,9 +77,9 @@ func (c *crew) configure(binary, example, url string, targets []string) error {
 			return err
 		}
 	}
-	out, err := exec.Command(binary, append([]string{"keys", "import", "--work-factor", "10", "--keys", c.path("keys"),
-		"--demo-seeds", filepath.Join(example, "keys.json"), "--passphrase-file", c.path("pass")},
-		crewNames...)...).CombinedOutput()
+	out, err := exec.Command(binary, append([]string{"keys", "import", "--work-factor", "10",
+		"--keys", c.path("keys"), "--demo-seeds", filepath.Join(example, "keys.json"),
+		"--passphrase-file", c.path("pass")}, crewNames...)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("keys import: %w\n%s", err, out)
 	}

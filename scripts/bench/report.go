@@ -92,8 +92,8 @@ func (r *report) write(path string) error {
 }
 
 // o2Mix is what is sent to measure O2.
-const o2Mix = "Scale by agents on targets with executors, one action at a time on each; three executors of three " +
-	"entities, a webhook that answers at once"
+const o2Mix = "Scale by agents on targets with executors, one action at a time on each; three executors of " +
+	"three entities, a webhook that answers at once"
 
 // mix is what load makes, in words.
 const mix = "of ten: 6 allowed requests (1 in 18 waits for 3 people), 1 denied, 1 approval (1 in 3 " +

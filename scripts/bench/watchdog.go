@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"time"
 
+	abcitypes "github.com/cometbft/cometbft/abci/types"
+
 	"mprd/genesis"
 	"mprd/state"
 	"mprd/tx"
@@ -93,7 +95,33 @@ func runWatchdog(r *report, example string) error {
 			return err
 		}
 	}
-	return b.quiet(r, fmt.Sprintf("%d silences judged", flightsMax*int(p.AttemptsMax)), 1, 0)
+	if err := b.unjudged(true); err != nil {
+		return err
+	}
+	if err := b.quiet(r, fmt.Sprintf("%d silences judged", flightsMax*int(p.AttemptsMax)), 1, 0); err != nil {
+		return err
+	}
+	return b.unjudged(false)
+}
+
+// unjudged holds that there are silences that wait for their judgement, or none.
+func (b *bed) unjudged(want bool) error {
+	request, err := (&state.PageRequest{Limit: 1}).Marshal()
+	if err != nil {
+		return err
+	}
+	answer, err := b.Query(background, &abcitypes.RequestQuery{Path: state.PathPage + "misses", Data: request})
+	if err != nil {
+		return err
+	}
+	var page state.Page
+	if err := page.Unmarshal(answer.Value); err != nil {
+		return err
+	}
+	if answer.Code != 0 || len(page.Rows) > 0 != want {
+		return fmt.Errorf("%d silences wait for judgement: %s", len(page.Rows), answer.Log)
+	}
+	return nil
 }
 
 // launch brings all actions in flight, and assigns those of the last block.

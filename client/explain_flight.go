@@ -153,7 +153,7 @@ func receiptText(r *tx.Receipt) []string {
 	if r.Status != tx.ReceiptStatus_RECEIPT_STATUS_DONE {
 		return []string{"FAILED: " + failureText(r.Reason)}
 	}
-	return []string{"DONE; read back: " + ResultText(r.Result)}
+	return []string{"DONE", "read back: " + ResultText(r.Result)}
 }
 
 // ResultText shows what an executor read back: as text if it is JSON, else in hex.

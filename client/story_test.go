@@ -127,7 +127,7 @@ func TestAStoryIsToldFromItsRecords(t *testing.T) {
 		s := c.story()
 		s.says(t, then(momentReceipt, momentOutcome), "(agent of acme) asks for Scale to 6 replicas on gw-run",
 			"INTENT: executors of group \"fleet\"", "attempt 3: ", "until +9.000 s", "attempt 1 begins: "+who,
-			`DONE; read back: {"observed":true}`, "fencing token 1.0, 900 resources used",
+			": DONE\n", `read back: {"observed":true}`, "fencing token 1.0, 900 resources used",
 			"OUTCOME: DONE by "+who+" in attempt 1")
 		if s.State != "DONE" || !s.Over || s.Result != `{"observed":true}` || s.By.Class != "agent" ||
 			s.By.Entity != "acme" || s.Outcome == nil || s.Moments[3].OffsetMs != 0 || s.Moments[0].OffsetMs >= 0 {

@@ -237,8 +237,10 @@ func (t *teller) receipt(m Moment, r *audit.Receipt) {
 		late = ", late"
 	}
 	lines := receiptText(receipt)
-	t.add(m, "receipt of attempt %d by %s%s: %s", r.Attempt+1, tx.AddressFrom(receipt.Executor), late,
-		lines[0]).append(fmt.Sprintf("fencing token %s, %d resources used", receipt.Fence(), receipt.ResourcesUsed))
+	added := t.add(m, "receipt of attempt %d by %s%s: %s", r.Attempt+1, tx.AddressFrom(receipt.Executor), late,
+		lines[0])
+	added.append(fmt.Sprintf("fencing token %s, %d resources used", receipt.Fence(), receipt.ResourcesUsed))
+	added.append(lines[1:]...)
 	done := receipt.Status == tx.ReceiptStatus_RECEIPT_STATUS_DONE
 	if done && t.Outcome == nil {
 		t.Result = ResultText(receipt.Result)

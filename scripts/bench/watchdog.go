@@ -110,7 +110,9 @@ func (b *bed) unjudged(want bool) error {
 	if err != nil {
 		return err
 	}
-	answer, err := b.Query(background, &abcitypes.RequestQuery{Path: state.PathPage + "misses", Data: request})
+	answer, err := b.Query(background, &abcitypes.RequestQuery{
+		Path: state.PathPage + "misses", Data: request, Height: b.height,
+	})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,8 @@ import (
 const (
 	// sightTime bounds how long one node may take to say its height, and its next header to come.
 	sightTime = 2 * time.Second
+	// staleTime is how old the newest trusted header is when its successors may take longer to be verified.
+	staleTime = time.Minute
 	// restTime is how long a node that lied or did not answer is passed over, while there are others.
 	restTime = 10 * time.Second
 )
@@ -94,7 +96,7 @@ func (l *Light) see(ctx context.Context, at sighting) (*sight, error) {
 	if last := l.sights.last; last != nil && last.address == at.address && last.height == height {
 		return last, nil
 	}
-	bound, cancel := context.WithTimeout(ctx, sightTime)
+	bound, cancel := context.WithTimeout(ctx, l.patience())
 	defer cancel()
 	header, err := l.Trusted(bound, height+1)
 	if err != nil {
@@ -122,6 +124,20 @@ func (l *Light) see(ctx context.Context, at sighting) (*sight, error) {
 	}
 	l.sights.last = s
 	return s, nil
+}
+
+// patience bounds the verification of a header that a node claims to be there. It is long when the headers
+// that are trusted are old: there may be many to follow.
+func (l *Light) patience() time.Duration {
+	height, err := l.light.LastTrustedHeight()
+	if err != nil {
+		return sightTime
+	}
+	last, err := l.light.TrustedLightBlock(height)
+	if err != nil || time.Since(last.Time) < staleTime {
+		return sightTime
+	}
+	return callTime
 }
 
 // provable is the height of the node's newest state whose header exists. A node that is behind a header that

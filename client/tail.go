@@ -16,15 +16,17 @@ import (
 // order and a page at a time. Each page's leaves are rehashed, and the log with them is proven to be a
 // beginning of the head's, before anybody sees them; after is the frontier then.
 //
-// A node that answers falsely or not at all is passed over and blamed for each page; the next one is asked.
-// If none is left, the error is ErrBadProof, if one of them lied, or ErrUnreachable.
-func (l *Light) Tail(ctx context.Context, from *audit.Frontier, to *Proven, blame func(node string, err error),
+// A node that answers falsely or not at all is passed over, and the next one is asked; heard is told which
+// node gave a page (nil) or why not. If none is left, the error is ErrBadProof, if one of them lied, or
+// ErrUnreachable.
+func (l *Light) Tail(ctx context.Context, from *audit.Frontier, to *Proven,
+	heard func(node string, err error),
 	visit func(page []*audit.Record, after *audit.Frontier) error) error {
 	if to.Head == nil {
 		return badProof("a row of a table is no head of the log")
 	}
 	for from.Size() < to.Head.Size {
-		page, after, err := l.page(ctx, from, *to.Head, blame)
+		page, after, err := l.page(ctx, from, *to.Head, heard)
 		if err != nil {
 			return err
 		}
@@ -41,7 +43,7 @@ func (l *Light) Tail(ctx context.Context, from *audit.Frontier, to *Proven, blam
 
 // page is the next page, by the first node that proves one.
 func (l *Light) page(ctx context.Context, from *audit.Frontier, head audit.Head,
-	blame func(string, error)) ([]*audit.Record, *audit.Frontier, error) {
+	heard func(string, error)) ([]*audit.Record, *audit.Frontier, error) {
 	var failed []error
 	lied := false
 	for _, address := range l.addresses() {
@@ -50,10 +52,10 @@ func (l *Light) page(ctx context.Context, from *audit.Frontier, head audit.Head,
 			return nil, nil, err
 		}
 		records, after, err := node.pageOf(ctx, from, head)
+		heard(address, err)
 		if err == nil {
 			return records, after, nil
 		}
-		blame(address, err)
 		lied = lied || alarming(err)
 		failed = append(failed, fmt.Errorf("by %s: %w", address, err))
 	}

@@ -19,8 +19,12 @@ func (n *node) tailOf(from *audit.Frontier, to *Proven, blamed *[]string, nodes 
 	l.Client, err = New(nodes, testchain.ID)
 	ok(n.t, err)
 	var list []*audit.Record
-	blame := func(node string, err error) { *blamed = append(*blamed, fmt.Sprint(node, err)) }
-	err = l.Tail(n.ctx, from, to, blame, func(page []*audit.Record, after *audit.Frontier) error {
+	heard := func(node string, err error) {
+		if err != nil {
+			*blamed = append(*blamed, fmt.Sprint(node, err))
+		}
+	}
+	err = l.Tail(n.ctx, from, to, heard, func(page []*audit.Record, after *audit.Frontier) error {
 		list = append(list, page...)
 		if got := page[len(page)-1].PrevSize + 1; got != after.Size() {
 			n.t.Errorf("frontier of %d records after record %d", after.Size(), got-1)

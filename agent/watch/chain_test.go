@@ -257,3 +257,6 @@ func (e *eye) Observe(_ context.Context, _ string, spec *state.Spec) ([]byte, st
 	}
 	return nil, differs, err
 }
+
+// transfer is any tx.
+func transfer() testchain.Message { return testchain.Transfer(testchain.Address("plain"), 1) }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"mprd/audit"
@@ -13,6 +15,9 @@ import (
 
 // lookTime bounds what a look waits for heads and headers.
 const lookTime = time.Minute
+
+// progressEvery is how often is said how far the log was read.
+const progressEvery = 5 * time.Second
 
 // errVoice: nobody hears what is said.
 var errVoice = errors.New("alerts cannot be printed")
@@ -103,15 +108,22 @@ func (w *Watcher) see(ctx context.Context, began time.Time) (err error) {
 
 // tail reads the records up to a head that was verified. After each page it is remembered how far.
 func (w *Watcher) tail(ctx context.Context, to *client.Proven, params *state.Params) error {
-	blame := func(node string, err error) {
+	heard := func(node string, err error) {
 		if alarming(err) {
 			w.raise(&Alert{Kind: KindNodeLies, Node: node, Height: to.Height, Text: err.Error()})
+		} else if err == nil {
+			w.resolve(KindNodeLies, node, "its records are those of the log", to.Height)
 		}
 	}
-	return w.light.Tail(ctx, w.memory.frontier, to, blame,
+	said := time.Now()
+	return w.light.Tail(ctx, w.memory.frontier, to, heard,
 		func(page []*audit.Record, after *audit.Frontier) error {
 			w.memory.frontier = after
 			w.read(page, params)
+			if time.Since(said) > progressEvery {
+				said = time.Now()
+				w.config.Log.Info().Uint64("records", after.Size()).Uint64("of", to.Head.Size).Msg("reading the log")
+			}
 			return errors.Join(w.flush(), w.drain())
 		})
 }
@@ -149,7 +161,9 @@ func (w *Watcher) beginAt(ctx context.Context, at *client.Proven) error {
 // nodes judges who answers, and how far each is.
 func (w *Watcher) nodes(seen *client.Observation) {
 	newest := seen.Newest.Height
+	known := make(map[string]bool, len(seen.Nodes))
 	for _, n := range seen.Nodes {
+		known[oneLine(n.Address)] = true
 		w.isAway(KindNodeAway, n.Address, n.Err, newest)
 		if n.Err != nil {
 			continue
@@ -161,6 +175,7 @@ func (w *Watcher) nodes(seen *client.Observation) {
 			w.resolve(KindNodeBehind, n.Address, fmt.Sprintf("it is at height %d", n.Head.Height), newest)
 		}
 	}
+	w.forget(func(a *Alert) bool { return a.Node != "" && !known[a.Node] }, "the node is no longer asked")
 	age := time.Since(time.UnixMilli(int64(seen.Newest.TimeMs)))
 	if age > w.config.UnreachableAfter {
 		w.raise(&Alert{Kind: KindStalled, Height: newest, Text: fmt.Sprintf(
@@ -218,6 +233,15 @@ func (w *Watcher) resolve(kind Kind, about, text string, height uint64) {
 	delete(w.memory.Standing, key)
 	w.stats.standing.WithLabelValues(string(kind)).Dec()
 	w.tell(&Alert{Kind: kind, Resolved: true, Target: a.Target, Node: a.Node, Height: height, Text: text})
+}
+
+// forget resolves what stands about things that are no longer watched.
+func (w *Watcher) forget(gone func(*Alert) bool, text string) {
+	for _, key := range slices.Sorted(maps.Keys(w.memory.Standing)) {
+		if a := w.memory.Standing[key]; gone(a) {
+			w.resolve(a.Kind, a.Target+a.Node, text, 0)
+		}
+	}
 }
 
 // tell puts an alert where it is remembered until it is said.

@@ -27,7 +27,8 @@ type promise struct {
 // this.
 const openMax = 1 << 16
 
-// read takes in the next records. What is missed is seen before what a record says.
+// read takes in the next records, under the parameters of the state that was verified last. What is missed is
+// seen before what a record says.
 func (w *Watcher) read(page []*audit.Record, params *state.Params) {
 	for _, r := range page {
 		w.overdue(r.ChainTimeMs, r.Height, recordTime(r))

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,12 +80,15 @@ func TestTheRecordsOfASilentExecutor(t *testing.T) {
 	if outcome < 0 {
 		t.Fatal("the chain has no OUTCOME")
 	}
-	without := append(append([]*audit.Record{}, all[:outcome]...), all[outcome+1:]...)
+	without := slices.Concat(all[:outcome], all[outcome+1:])
+	twice := slices.Concat(all, all[outcome:outcome+1])
+	upTo := func(r *audit.Record) []*audit.Record { return append(slices.Clone(all[:outcome]), r) }
 	late := *all[outcome]
 	late.ChainTimeMs += params.DeadlineMsMax
 	other := *all[outcome]
 	other.Body = &audit.Record_Outcome{Outcome: &audit.Outcome{
-		ActionId: make([]byte, tx.HashBytes), IntentIndex: late.GetOutcome().IntentIndex, State: late.GetOutcome().State,
+		ActionId: make([]byte, tx.HashBytes), IntentIndex: late.GetOutcome().IntentIndex,
+		State: late.GetOutcome().State,
 	}}
 	clock := all[len(all)-1].ChainTimeMs + params.DeadlineMsMax
 	for name, c := range map[string]struct {
@@ -95,9 +99,9 @@ func TestTheRecordsOfASilentExecutor(t *testing.T) {
 	}{
 		"as it is":           {all, 0, "expired, fault", 0},
 		"without OUTCOME":    {without, 0, "deadline_missed, fault", 1},
-		"an OUTCOME late":    {append(append([]*audit.Record{}, all[:outcome]...), &late), 0, "deadline_missed, resolved deadline_missed, expired", 0},
-		"two OUTCOMEs":       {append(append([]*audit.Record{}, all...), all[outcome]), 0, "expired, fault, outcome_unexpected", 0},
-		"another's OUTCOME":  {append(append([]*audit.Record{}, all[:outcome]...), &other), 0, "outcome_unexpected, deadline_missed", 1},
+		"an OUTCOME late":    {upTo(&late), 0, "deadline_missed, resolved deadline_missed, expired", 0},
+		"two OUTCOMEs":       {twice, 0, "expired, fault, outcome_unexpected", 0},
+		"another's OUTCOME":  {upTo(&other), 0, "outcome_unexpected, deadline_missed", 1},
 		"begun after INTENT": {all[outcome:], all[outcome].PrevSize, "expired, fault", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +136,8 @@ func TestOutcomesAreToldByTheirKind(t *testing.T) {
 	}
 	done, never := uint32(tx.ActionState_ACTION_STATE_DONE), uint32(tx.ActionState_ACTION_STATE_UNEXECUTABLE)
 	attested := func(saw bool) *audit.Record {
-		return record(&audit.Record{Body: &audit.Record_Attested{Attested: &audit.Attested{ActionId: id, Attested: saw}}})
+		body := &audit.Attested{ActionId: id, Attested: saw}
+		return record(&audit.Record{Body: &audit.Record_Attested{Attested: body}})
 	}
 	auto := func(fault bool) *audit.Record {
 		return record(&audit.Record{Body: &audit.Record_Auto{Auto: &audit.Auto{ActionId: id, Fault: fault}}})
@@ -175,8 +180,8 @@ func TestThePromisesAreBounded(t *testing.T) {
 
 func TestAnAlertsJSONKeepsItsShape(t *testing.T) {
 	index := uint64(17)
-	a := Alert{Kind: KindExpired, Action: "9f", Target: "gw\x1b[2J", Text: strings.Repeat("é", textMax), Record: &index,
-		Height: 99, Time: "2026-06-02T12:00:00Z"}
+	a := Alert{Kind: KindExpired, Action: "9f", Target: "gw\x1b[2J", Text: strings.Repeat("é", textMax),
+		Record: &index, Height: 99, Time: "2026-06-02T12:00:00Z"}
 	a.fill("acme-1", time.Unix(0, 0))
 	if len(a.Text) > textMax || strings.ContainsRune(a.Text, '�') {
 		t.Errorf("%d bytes of text", len(a.Text))
@@ -219,11 +224,16 @@ func TestAFileThatIsNoWatchersIsRefused(t *testing.T) {
 	ok(t, open(string(good)))
 	for name, edit := range map[string][2]string{
 		"version": {`"version":1`, `"version":2`}, "chain": {testchain.ID, "other-1"},
-		"frontier": {`"frontier":"00`, `"frontier":"zz`}, "frontier's length": {`"frontier":"00`, `"frontier":"`},
-		"more read than there is": {`"size":1`, `"size":0`}, "since": {`"since":0`, `"since":2`},
-		"an INTENT that was not read": {`"open":{"0"`, `"open":{"5"`}, "no promise": {`{"action":"00","target":"","due_ms":0,"told":false}`, `null`},
-		"no alert": {`"unsaid":[{`, `"unsaid":[null,{`}, "more": {`{"version"`, `{"more":1,"version"`}, "cut": {`"standing"`, ``},
-		"standing": {`"standing":{}`, `"standing":{"a":null}`},
+		"frontier":                    {`"frontier":"00`, `"frontier":"zz`},
+		"frontier's length":           {`"frontier":"00`, `"frontier":"`},
+		"more read than there is":     {`"size":1`, `"size":0`},
+		"since":                       {`"since":0`, `"since":2`},
+		"an INTENT that was not read": {`"open":{"0"`, `"open":{"5"`},
+		"no promise":                  {`{"action":"00","target":"","due_ms":0,"told":false}`, `null`},
+		"no alert":                    {`"unsaid":[{`, `"unsaid":[null,{`},
+		"more":                        {`{"version"`, `{"more":1,"version"`},
+		"cut":                         {`"standing"`, ``},
+		"standing":                    {`"standing":{}`, `"standing":{"a":null}`},
 	} {
 		raw := strings.Replace(string(good), edit[0], edit[1], 1)
 		if raw == string(good) {

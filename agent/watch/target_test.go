@@ -53,7 +53,8 @@ func TestOneLookObservesTwice(t *testing.T) {
 		t.Errorf("%v, %v, %+v", well, err, v.said)
 	}
 	lasting := &eye{differs: "for good"}
-	if well, err := c.once(c.watching(&v, "gw-dev", lasting)); err != nil || well || len(v.of(KindDiffers)) != 1 {
+	well, err := c.once(c.watching(&v, "gw-dev", lasting))
+	if err != nil || well || len(v.of(KindDiffers)) != 1 {
 		t.Errorf("%v, %v, %+v", well, err, v.said)
 	}
 	if passing.times() != 2 || lasting.times() != 2 {
@@ -68,17 +69,11 @@ func TestNoRaceWithAnExecutorGivesAnAlarm(t *testing.T) {
 	var v voice
 	e := &eye{differs: "always"}
 	config := c.watching(&v, "gw-run", e)
-	c.fly("gw-run", 6)
+	flying := c.fly("gw-run", 6)
 	if well, err := c.once(config); err != nil || !well || e.times() != 0 {
 		t.Errorf("in flight: %v, %v, observed %d times, %+v", well, err, e.times(), v.said)
 	}
-	c.until("its end", func() bool {
-		target, err := c.Target(c.ctx, "gw-run")
-		ok(t, err)
-		flights, err := c.Client.Newest(c.ctx)
-		ok(t, err)
-		return flights > 0 && target.Spec.Generation == 1 && c.idle("gw-run")
-	})
+	c.ended(flying)
 	e.during = func() { c.answer(c.fly("gw-run", 7)) } // each time it looks, somebody acts
 	stop := c.run(config)
 	c.until("observations", func() bool { return e.times() >= 4 })
@@ -86,15 +81,6 @@ func TestNoRaceWithAnExecutorGivesAnAlarm(t *testing.T) {
 	if list := v.of(KindDiffers); len(list) > 0 {
 		t.Errorf("%+v", list)
 	}
-}
-
-func (c *chain) idle(target string) bool {
-	flights := 0
-	ok(c.t, c.Rows(c.ctx, "actions", func(_, _ []byte) error {
-		flights++
-		return nil
-	}))
-	return flights == 0
 }
 
 // TestAYoungSpecIsGivenItsGrace: for as long as it was asked for.

@@ -114,6 +114,10 @@ func New(config Config) (*Watcher, error) {
 	for _, a := range m.Standing {
 		w.stats.standing.WithLabelValues(string(a.Kind)).Inc()
 	}
+	if len(w.names) > 0 {
+		w.forget(func(a *Alert) bool { return a.Target != "" && w.lenses[a.Target] == nil },
+			"the target is no longer observed")
+	}
 	return w, nil
 }
 
@@ -164,8 +168,11 @@ func (w *Watcher) Once(ctx context.Context) (well bool, err error) {
 		if err := w.look(ctx); err != nil {
 			return false, err
 		}
-		if w.decided() || time.Now().After(until) {
+		if w.decided() {
 			break
+		}
+		if time.Now().After(until) {
+			return false, fmt.Errorf("%w for every target within %s", client.ErrUnreachable, onceTime)
 		}
 		select {
 		case <-ctx.Done():

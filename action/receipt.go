@@ -45,8 +45,8 @@ func SubmitReceipt(c *state.Context, m *tx.SubmitReceipt) error {
 	return nil
 }
 
-// freeGasSlack is how far the gas limit of a receipt that pays nothing may be above what it uses: enough for a
-// client's estimate, too little to take a block's room from others.
+// freeGasSlack is how far the gas limit of a receipt that pays nothing may be above what it uses: enough for
+// a client's estimate, too little to take a block's room from others.
 const freeGasSlack = 1000
 
 // FreeReceipt reports whether a tx is an assignee's first receipt of an attempt that is still open: it pays

@@ -81,16 +81,16 @@ func runExecutor(s *session, trust *lightFlags, from, account, path string) erro
 	if c.Signer, err = unlock(s.cmd, s.options, from); err != nil {
 		return err
 	}
+	light, err := trust.open(s) // it may tell the chain's id
+	if err != nil {
+		return err
+	}
+	defer light.Close()
 	if c.JournalDir == "" {
 		if c.JournalDir, err = s.options.ofChain("executor", from); err != nil {
 			return err
 		}
 	}
-	light, err := trust.open(s)
-	if err != nil {
-		return err
-	}
-	defer light.Close()
 	c.ChainID = s.options.ChainID
 	e, err := executor.New(c, light)
 	if err != nil {

@@ -35,7 +35,9 @@ func (w *Watcher) look(ctx context.Context) error {
 	result := "verified"
 	if err != nil {
 		result = "failed"
-		w.complain(ctx, "look", err)
+		if !final(err) { // who ends for it says so himself
+			w.complain(ctx, "look", err)
+		}
 		w.noNodes(ctx, err)
 		err = errors.Join(err, w.shut()) // a new light client may know better whom to ask
 	}
@@ -102,6 +104,8 @@ func (w *Watcher) see(ctx context.Context, began time.Time) (err error) {
 		return err
 	}
 	w.stats.height.Set(float64(at.Height))
+	w.stats.records.Set(float64(w.memory.frontier.Size()))
+	w.stats.open.Set(float64(len(w.memory.Open)))
 	w.stats.lastLook.SetToCurrentTime()
 	return nil
 }

@@ -54,8 +54,6 @@ func (w *Watcher) read(page []*audit.Record, params *state.Params) {
 			}
 		}
 	}
-	w.stats.records.Set(float64(w.memory.frontier.Size()))
-	w.stats.open.Set(float64(len(w.memory.Open)))
 }
 
 // intent begins to follow a promise.

@@ -33,6 +33,7 @@ func SubmitReceipt(c *state.Context, m *tx.SubmitReceipt) error {
 	at.Late = c.ChainTimeMs > at.EndsMs
 	record.Late = at.Late
 	f.credit(at)
+	f.showStatus(r)
 	switch {
 	case f.State == tx.ActionState_ACTION_STATE_DONE:
 		f.forestalled(r)
@@ -43,6 +44,23 @@ func SubmitReceipt(c *state.Context, m *tx.SubmitReceipt) error {
 	}
 	c.Result.State = f.State
 	return nil
+}
+
+// showStatus makes the receipt the target's status, unless a later assignment has one already.
+func (f *flight) showStatus(r *tx.Receipt) {
+	target := state.Targets.Load(f.Overlay, f.Request.Target)
+	if target.Status.GetFenceCounter() > r.FenceCounter {
+		return
+	}
+	target.Status = &state.Status{
+		ActionId: r.ActionId, Executor: r.Executor, FenceCounter: r.FenceCounter, Attempt: r.Attempt,
+		Status: r.Status, Reason: r.Reason, Generation: f.Spec.Generation, AtMs: f.ChainTimeMs,
+	}
+	if r.Status == tx.ReceiptStatus_RECEIPT_STATUS_DONE {
+		hash := r.ResultHash(f.Tx.Body.ChainId)
+		target.Status.ResultHash = hash[:]
+	}
+	state.Targets.Set(f.Overlay, f.Request.Target, target)
 }
 
 // freeGasSlack is how far the gas limit of a receipt that pays nothing may be above what it uses: enough for

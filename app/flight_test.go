@@ -181,6 +181,10 @@ func TestWhatIsDoneInTimeIsPaid(t *testing.T) {
 		t.Errorf("outcome %v", o)
 	}
 	target := state.Targets.Load(f.Overlay(), "gw-run")
+	if s := target.Status; s == nil || !bytes.Equal(s.ActionId, f.id[:]) || s.Generation != 2 ||
+		testchain.NameOf(s.Executor) != who || !bytes.Equal(s.ResultHash, o.ResultHash) {
+		t.Errorf("status %v", s)
+	}
 	if target.Spec.Replicas != 6 || target.Spec.Generation != 2 || !bytes.Equal(target.LastAction, f.id[:]) {
 		t.Errorf("spec %v", target.Spec)
 	}

@@ -167,6 +167,19 @@ func ResultText(result []byte) string {
 	return hex.EncodeToString(result)
 }
 
+// StatusText says in words what executors said last of a target.
+func StatusText(s *state.Status) string {
+	if s == nil {
+		return "no executor has answered yet"
+	}
+	text := fmt.Sprintf("%s by %s for generation %d, at %s on the chain clock (action %x, attempt %d)",
+		s.Status.Name(), tx.AddressFrom(s.Executor), s.Generation, when(s.AtMs), s.ActionId, s.Attempt+1)
+	if s.Reason != tx.FailureReason_FAILURE_REASON_UNSPECIFIED {
+		text += ": " + s.Reason.Name()
+	}
+	return text
+}
+
 func attestedText(a *audit.Attested) string {
 	if !a.Attested {
 		return fmt.Sprintf("UNATTESTED: too few witnesses saw the result in time: %s", addressesText(a.Witnesses))

@@ -139,6 +139,7 @@ func queryTargetCommand() *cobra.Command {
 					fmt.Fprintf(w, "label     %s=%s\n", l.Name, l.Value)
 				}
 				fmt.Fprintf(w, "spec      %s\n", client.SpecText(&t.Spec))
+				fmt.Fprintf(w, "status    %s\n", client.StatusText(t.Status))
 				fmt.Fprintf(w, "bounds    replicas %d to %d, requests/s to %d, burst to %d\n", b.ReplicasMin,
 					b.ReplicasMax, b.RequestsPerSecondMax, b.BurstMax)
 				fmt.Fprintf(w, "          backends %s; credentials %s\n", strings.Join(b.Backends, ", "),

@@ -15,7 +15,7 @@ import (
 // What keeps the driver from being called. The attempt is answered all the same: silence is a fault.
 var (
 	errNoDriver = errors.New("this executor has no driver for the target")
-	errBrokeOff = errors.New("an earlier run broke off in the middle, and the target is not to be acted on twice")
+	errBrokeOff = errors.New("an earlier run broke off in the middle, and the target bears no second time")
 	errNoTime   = errors.New("an earlier run broke off in the middle, and the attempt's time is over")
 )
 

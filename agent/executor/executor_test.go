@@ -36,8 +36,8 @@ func TestAnAssignedActionIsDoneOnceAndItsReceiptIsOnTheChain(t *testing.T) {
 		t.Fatalf("%+v", o)
 	}
 	tasks, receipts := d.calls(), c.receipts(id)
-	if len(tasks) != 1 || tasks[0].ActionID != id || tasks[0].Spec.Replicas != 6 || tasks[0].Target != "gw-run" ||
-		tasks[0].Fence != (tx.Fence{Counter: 1}) || tasks[0].ResourcesMax != 1000 {
+	if len(tasks) != 1 || tasks[0].ActionID != id || tasks[0].Spec.Replicas != 6 ||
+		tasks[0].Target != "gw-run" || tasks[0].Fence != (tx.Fence{Counter: 1}) || tasks[0].ResourcesMax != 1000 {
 		t.Fatalf("%+v", tasks)
 	}
 	if len(receipts) != 1 || string(receipts[0].Result) != `{"done":true}` || receipts[0].ResourcesUsed != 7 {

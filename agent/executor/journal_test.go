@@ -173,7 +173,7 @@ func TestAJournalIsOfOneExecutorAlone(t *testing.T) {
 	}
 }
 
-// fullDisk lets no file of this process grow beyond some bytes, as long as a test runs. Nobody else may write.
+// fullDisk lets no file of this process grow beyond some bytes while a test runs, which runs alone.
 func fullDisk(t *testing.T, bytes uint64) {
 	t.Helper()
 	var was syscall.Rlimit

@@ -228,7 +228,7 @@ type eye struct {
 	differs string
 	err     error
 	asked   []uint64 // generations
-	during  func()   // while it looks
+	during  func()   // while it looks; it may change the eye
 }
 
 func (e *eye) set(differs string, err error) {
@@ -251,9 +251,9 @@ func (e *eye) Observe(_ context.Context, _ string, spec *state.Spec) ([]byte, st
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	e.asked = append(e.asked, spec.Generation)
-	differs, err, during := e.differs, e.err, e.during
-	if during != nil {
-		during()
+	differs, err := e.differs, e.err
+	if e.during != nil {
+		e.during()
 	}
 	return nil, differs, err
 }

@@ -83,6 +83,28 @@ func TestNoRaceWithAnExecutorGivesAnAlarm(t *testing.T) {
 	}
 }
 
+// TestAnObservationInARaceDoesNotCount: one that differs after it is the first in a row.
+func TestAnObservationInARaceDoesNotCount(t *testing.T) {
+	c := startChain(t)
+	var v voice
+	e := &eye{differs: "while somebody acts"}
+	e.during = func() {
+		switch len(e.asked) {
+		case 1:
+			c.answer(c.fly("gw-run", 7))
+			e.differs = "for a moment"
+		case 2:
+			e.differs = ""
+		}
+	}
+	stop := c.run(c.watching(&v, "gw-run", e))
+	c.until("observations", func() bool { return e.times() >= 4 })
+	ok(t, stop())
+	if len(v.said) > 0 {
+		t.Errorf("%+v", v.said)
+	}
+}
+
 // TestAYoungSpecIsGivenItsGrace: for as long as it was asked for.
 func TestAYoungSpecIsGivenItsGrace(t *testing.T) {
 	c := startChain(t)

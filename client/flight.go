@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"mprd/audit"
 	"mprd/state"
@@ -31,7 +32,7 @@ func (c *Client) FlightsOf(ctx context.Context, operator tx.Address) ([]InFlight
 }
 
 // flightsMax is the most that parameters let be in flight (in_flight_max).
-const flightsMax = 1 << 16
+const flightsMax = state.InFlightHardMax
 
 // Flights visits the actions in flight by id, unproven.
 func (c *Client) Flights(ctx context.Context, visit func(InFlight) error) error {
@@ -131,9 +132,71 @@ func (l *Light) proveFlight(ctx context.Context, at sighting, id tx.Digest) (*Fl
 	if err != nil {
 		return nil, err
 	}
-	f := &Flight{ID: id, Height: uint64(seen.height), TimeMs: seen.timeMs, Clock: seen.clock,
-		Params: seen.params, Action: &state.Action{}, Target: &state.Target{}}
-	there, err := seen.row(ctx, at.node, "actions", id[:], f.Action)
+	return seen.flight(ctx, at.node, id)
+}
+
+// Proof is what came of proving one action in flight.
+type Proof struct {
+	ID     tx.Digest
+	Flight *Flight // nil with an error
+	Err    error   // as of ProveFlight
+}
+
+// provesAtOnce is how many actions are proven beside each other.
+const provesAtOnce = 8
+
+// ProveFlights is ProveFlight for many: all as of one state, beside each other, by one node. What that node
+// does not prove is asked of the others, one by one.
+func (l *Light) ProveFlights(ctx context.Context, ids []tx.Digest) []Proof {
+	proofs := make([]Proof, len(ids))
+	for i, id := range ids {
+		proofs[i].ID = id
+	}
+	if len(ids) > 1 {
+		l.proveTogether(ctx, proofs)
+	}
+	for i := range proofs {
+		p := &proofs[i]
+		var absent *NotInFlight
+		if p.Flight == nil && !errors.As(p.Err, &absent) {
+			p.Flight, p.Err = l.ProveFlight(ctx, p.ID)
+		}
+	}
+	return proofs
+}
+
+// proveTogether fills in what the freshest node proves.
+func (l *Light) proveTogether(ctx context.Context, proofs []Proof) {
+	nodes := l.freshest(ctx)
+	if len(nodes) == 0 {
+		return
+	}
+	at := nodes[0]
+	seen, err := l.see(ctx, at)
+	if err != nil {
+		return // ProveFlight says why
+	}
+	next := make(chan *Proof)
+	var workers sync.WaitGroup
+	for range min(provesAtOnce, len(proofs)) {
+		workers.Go(func() {
+			for p := range next {
+				p.Flight, p.Err = seen.flight(ctx, at.node, p.ID)
+			}
+		})
+	}
+	for i := range proofs {
+		next <- &proofs[i]
+	}
+	close(next)
+	workers.Wait()
+}
+
+// flight proves one action in the state that was seen.
+func (s *sight) flight(ctx context.Context, node *Client, id tx.Digest) (*Flight, error) {
+	f := &Flight{ID: id, Height: uint64(s.height), TimeMs: s.timeMs, Clock: s.clock, Params: s.params,
+		Action: &state.Action{}, Target: &state.Target{}}
+	there, err := s.row(ctx, node, "actions", id[:], f.Action)
 	if err != nil {
 		return nil, err
 	}
@@ -144,13 +207,13 @@ func (l *Light) proveFlight(ctx context.Context, at sighting, id tx.Digest) (*Fl
 		return nil, badProof("the action's row has no request")
 	}
 	target := []byte(f.Action.Request.Target)
-	if there, err = seen.row(ctx, at.node, "targets", target, f.Target); err != nil {
+	if there, err = s.row(ctx, node, "targets", target, f.Target); err != nil {
 		return nil, err
 	}
 	if !there {
 		return nil, badProof("the action's target %q is proven not to be", target)
 	}
-	record, err := seen.record(ctx, at.node, f.Action.IntentIndex)
+	record, err := s.record(ctx, node, f.Action.IntentIndex)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (n *net) startCrew(example string, targets []string) (*crew, error) {
 		err = c.configure(n.binary, example, url, targets)
 	}
 	for i := 0; err == nil && i < len(crewNames); i++ {
-		err = c.start(n, crewNames[i])
+		err = c.start(n, i)
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.stop())
@@ -86,7 +86,9 @@ func (c *crew) configure(binary, example, url string, targets []string) error {
 	return nil
 }
 
-func (c *crew) start(n *net, name string) error {
+// start starts the i-th executor, which asks the i-th node first, as every operator has one of his own.
+func (c *crew) start(n *net, i int) error {
+	name := crewNames[i]
 	log, err := os.OpenFile(c.path(name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -94,13 +96,14 @@ func (c *crew) start(n *net, name string) error {
 	defer log.Close()
 	one := exec.Command(n.binary, "executor", "--config", c.path("executor.toml"), "--from", name,
 		"--home", c.path(name), "--keys", c.path("keys"), "--passphrase-file", c.path("pass"),
-		"--chain-id", chainID, "--node", n.address(0), "--node", n.address(1),
+		"--chain-id", chainID, "--node", n.address(i), "--node", n.address(i+1),
 		"--trusted-genesis", filepath.Join(n.dir, "net", "node0", "config", "genesis.json"))
 	one.Stdout, one.Stderr = log, log
 	if err := one.Start(); err != nil {
 		return err
 	}
 	c.members[name] = one
+	n.executors = append(n.executors, one.Process.Pid)
 	return nil
 }
 

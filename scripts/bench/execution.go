@@ -73,7 +73,7 @@ func runExecution(r *report, binary, example string) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
 	e := &execution{net: n, crew: c}
-	if e.node, err = client.New([]string{n.address(0)}, chainID); err != nil {
+	if e.node, err = client.New([]string{n.address(3)}, chainID); err != nil { // no executor asks it
 		return err
 	}
 	if err := e.measure(ctx, r); err != nil {
@@ -190,7 +190,10 @@ func times(r *report, label string, list []lived) {
 
 // steady: one action after the other, all executors alive.
 func (e *execution) steady(ctx context.Context, r *report) error {
-	began := time.Now()
+	before, err := e.usage()
+	if err != nil {
+		return err
+	}
 	ids, err := e.ask(ctx, unitsSize, executionRate)
 	if err != nil {
 		return err
@@ -199,21 +202,27 @@ func (e *execution) steady(ctx context.Context, r *report) error {
 	if err != nil {
 		return err
 	}
-	times(r, fmt.Sprintf("open loop, %d/s", executionRate), list)
-	e.gap(r, fmt.Sprintf("open loop, %d/s", executionRate), began)
-	return nil
+	label := fmt.Sprintf("open loop, %d/s", executionRate)
+	times(r, label, list)
+	return e.gap(r, label, before)
 }
 
-func (e *execution) gap(r *report, label string, began time.Time) {
-	gap, note := e.watch.rhythm(began)
+// gap adds how the blocks came, and whose the processors were.
+func (e *execution) gap(r *report, label string, before usage) error {
+	after, err := e.usage()
+	gap, note := e.watch.rhythm(before.at)
 	r.push(row{Bench: executionName, Metric: label + ": largest gap between blocks", Value: milliseconds(gap),
-		Unit: "ms", Note: note})
+		Unit: "ms", Note: note + "; " + after.shares(before)})
+	return err
 }
 
 // atOnce: an action on every target at the same time.
 func (e *execution) atOnce(ctx context.Context, r *report) error {
 	label := fmt.Sprintf("%d at once", unitsSize)
-	began := time.Now()
+	before, err := e.usage()
+	if err != nil {
+		return err
+	}
 	looking, stop := context.WithCancel(ctx)
 	peak := make(chan uint64)
 	go func() { peak <- e.peak(looking) }()
@@ -231,9 +240,8 @@ func (e *execution) atOnce(ctx context.Context, r *report) error {
 		return fmt.Errorf("%d actions were seen in flight at once, want %d", most, unitsSize)
 	}
 	times(r, label, list)
-	e.gap(r, label, began)
 	r.add(executionName, label+": most in flight", float64(most), "actions")
-	return nil
+	return e.gap(r, label, before)
 }
 
 // peak is the largest number of actions in flight that the first node says.
@@ -267,6 +275,7 @@ func (e *execution) blameless(ctx context.Context, r *report) error {
 		sum.Done, sum.Late, sum.Failed = sum.Done+duty.Done, sum.Late+duty.Late, sum.Failed+duty.Failed
 		sum.Missed, sum.Excused = sum.Missed+duty.Missed, sum.Excused+duty.Excused
 	}
+	r.add(executionName, "silences of honest executors", float64(sum.Missed+sum.Excused), "silences")
 	r.push(row{Bench: executionName, Metric: "faults of honest executors", Value: float64(sum.Missed),
 		Unit: "faults", Note: fmt.Sprintf("%d done in time, %d late, %d failed, %d excused, %d blocks later", sum.Done, sum.Late,
 			sum.Failed, sum.Excused, judgedBlocks)})

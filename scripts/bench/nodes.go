@@ -26,6 +26,7 @@ type net struct {
 	validators  int
 	kvstore     bool
 	kv          []*exec.Cmd
+	executors   []int // processes beside the nodes
 	load        *load
 	sent        int
 	clients     []*rpchttp.HTTP

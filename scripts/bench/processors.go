@@ -17,6 +17,7 @@ const ticksPerSecond = 100
 type usage struct {
 	at          time.Time
 	nodes, load time.Duration
+	executors   time.Duration
 	machine     time.Duration // all processes, and what the host took away
 }
 
@@ -26,13 +27,11 @@ func (n *net) usage() (usage, error) {
 		return usage{}, err
 	}
 	u := usage{at: time.Now(), load: processTime()}
-	for _, pid := range pids {
-		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			return usage{}, err
-		}
-		fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
-		u.nodes += ticks(fields[11], fields[12]) // utime and stime: proc(5), counted after the name
+	if u.nodes, err = used(pids); err != nil {
+		return usage{}, err
+	}
+	if u.executors, err = used(n.executors); err != nil {
+		return usage{}, err
 	}
 	raw, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -43,6 +42,19 @@ func (n *net) usage() (usage, error) {
 	// proc(5): user, nice, system, idle, iowait, irq, softirq, steal.
 	u.machine = ticks(append(fields[1:4:4], fields[6:9]...)...)
 	return u, nil
+}
+
+// used is the processor time of processes that run.
+func used(pids []int) (sum time.Duration, err error) {
+	for _, pid := range pids {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return 0, err
+		}
+		fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+		sum += ticks(fields[11], fields[12]) // utime and stime: proc(5), counted after the name
+	}
+	return sum, nil
 }
 
 func ticks(fields ...string) time.Duration {
@@ -58,9 +70,13 @@ func ticks(fields ...string) time.Duration {
 func (u usage) shares(before usage) string {
 	whole := float64(u.at.Sub(before.at)) * float64(runtime.NumCPU()) / 100
 	nodes, load := float64(u.nodes-before.nodes), float64(u.load-before.load)
-	others := max(0, float64(u.machine-before.machine)-nodes-load)
-	return fmt.Sprintf("processors: nodes %.0f%%, load %.0f%%, others %.0f%%", nodes/whole, load/whole,
-		others/whole)
+	executors := float64(u.executors - before.executors)
+	others := max(0, float64(u.machine-before.machine)-nodes-load-executors)
+	text := fmt.Sprintf("processors: nodes %.0f%%, load %.0f%%, ", nodes/whole, load/whole)
+	if u.executors > 0 {
+		text += fmt.Sprintf("executors %.0f%%, ", executors/whole)
+	}
+	return text + fmt.Sprintf("others %.0f%%", others/whole)
 }
 
 // memory is what the largest node holds, in MB.

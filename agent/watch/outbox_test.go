@@ -19,19 +19,18 @@ import (
 
 // receiver is a webhook's receiver that verifies what it takes.
 type receiver struct {
-	t       *testing.T
-	key     ed25519.PublicKey
-	mutex   sync.Mutex
-	status  int // what it answers
-	tries   int
-	taken   []Alert
-	address string
+	t      *testing.T
+	key    ed25519.PublicKey
+	mutex  sync.Mutex
+	status int // what it answers
+	tries  int
+	taken  []Alert
 }
 
 // receive starts one, and makes the webhook that tells it.
 func receive(t *testing.T) (*receiver, *driver.Webhook) {
 	t.Helper()
-	seed := sha(t)
+	seed := seedOf(t)
 	r := &receiver{t: t, status: http.StatusNoContent,
 		key: ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)}
 	server := httptest.NewServer(r)
@@ -46,7 +45,8 @@ func receive(t *testing.T) (*receiver, *driver.Webhook) {
 	return r, w
 }
 
-func sha(t *testing.T) []byte {
+// seedOf is the seed of a test's key.
+func seedOf(t *testing.T) []byte {
 	seed := make([]byte, ed25519.SeedSize)
 	copy(seed, t.Name())
 	return seed

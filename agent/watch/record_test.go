@@ -249,3 +249,26 @@ func TestAFileThatIsNoWatchersIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// FuzzMemory: whatever is in the file, it is refused, or it can be written and read again.
+func FuzzMemory(f *testing.F) {
+	f.Add([]byte(`{"version":1,"chain_id":"` + testchain.ID + `","frontier":"0000000000000000","since":0}`))
+	f.Add([]byte(`{"version":1,"chain_id":"` + testchain.ID + `","frontier":"","open":{"1":null}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		path := filepath.Join(t.TempDir(), "file.json")
+		ok(t, os.WriteFile(path, raw, 0o600))
+		m, err := openMemory(path, testchain.ID)
+		if err != nil {
+			return
+		}
+		m.Since = m.frontier.Size()
+		ok(t, m.save())
+		ok(t, m.close())
+		again, err := openMemory(path, testchain.ID)
+		ok(t, err)
+		if again.frontier.Head() != m.frontier.Head() || len(again.Open) != len(m.Open) {
+			t.Errorf("%+v, was %+v", again, m)
+		}
+		ok(t, again.close())
+	})
+}

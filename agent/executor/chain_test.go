@@ -116,8 +116,8 @@ func freePort(t testing.TB) string {
 // until waits for something that has to come.
 func (c *chain) until(what string, come func() bool) {
 	c.t.Helper()
-	for !come() {
-		if c.ctx.Err() != nil {
+	for end := time.Now().Add(40 * time.Second); !come(); {
+		if c.ctx.Err() != nil || time.Now().After(end) {
 			c.t.Fatalf("does not come: %s", what)
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -318,18 +318,24 @@ func TrustGenesis(ctx context.Context, addresses []string, doc *cmttypes.Genesis
 	if err != nil {
 		return LightTrust{}, err
 	}
-	for _, p := range providers {
+	var lies []error
+	for i, p := range providers {
 		block, err := p.LightBlock(ctx, 1)
 		if err != nil {
 			continue
 		}
 		if !bytes.Equal(block.ValidatorsHash, pinned) {
-			return LightTrust{}, badProof("header 1 at %s has other validators than genesis", p)
+			lies = append(lies, badProof("header 1 at %s has other validators than genesis", addresses[i]))
+			continue
 		}
 		if _, _, err := verifyCommit(doc.ChainID, block.Commit, block.ValidatorSet); err != nil {
-			return LightTrust{}, err
+			lies = append(lies, fmt.Errorf("header 1 at %s: %w", addresses[i], err))
+			continue
 		}
 		return LightTrust{Height: 1, Hash: block.Hash(), Period: genesisTrustPeriod}, nil
+	}
+	if len(lies) > 0 {
+		return LightTrust{}, errors.Join(lies...)
 	}
 	return LightTrust{}, all.why(fmt.Errorf("%w, none has header 1; if it is too old, trust a younger header",
 		ErrUnreachable))

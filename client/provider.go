@@ -20,15 +20,17 @@ const behindTime = 2 * time.Second
 // sources are the nodes of one light client.
 type sources struct {
 	mutex   sync.Mutex
-	highest int64            // that was asked for and that any of them gave
-	faults  map[string]error // by address: why a node gave no light block when it was last asked
+	highest int64                // that was asked for and that any of them gave
+	faults  map[string]error     // by address: why a node gave no light block when it was last asked
+	rests   map[string]time.Time // by address: until when a node that hung is not asked
 }
 
-// source is CometBFT's provider of light blocks of one node, with three changes. A commit without a header is
+// source is CometBFT's provider of light blocks of one node, with four changes. A commit without a header is
 // a bad block, where the provider panics. A node that cannot be reached is one that does not answer, where
 // the light client would drop it for good. A node that is behind the others for longer than behindTime is one
 // that does not answer either, where the light client would sleep for half a minute: no header is trusted
-// unless a second node has it.
+// unless a second node has it. A node that hangs is given half of the time that there is, so that another can
+// be asked, and then rests: else every header would wait for it.
 type source struct {
 	provider.Provider
 	address string
@@ -44,7 +46,7 @@ func (s *sources) add(chainID, address string) (*source, error) {
 }
 
 func sourcesOf(chainID string, addresses []string) ([]provider.Provider, *sources, error) {
-	all := &sources{faults: map[string]error{}}
+	all := &sources{faults: map[string]error{}, rests: map[string]time.Time{}}
 	var list []provider.Provider
 	for _, address := range addresses {
 		s, err := all.add(chainID, address)
@@ -84,10 +86,20 @@ func (s *source) fetch(ctx context.Context, height int64) (block *cmttypes.Light
 			s.of.note(s.address, err)
 		}
 	}()
-	call, cancel := context.WithTimeout(ctx, callTime)
+	if s.of.resting(s.address) {
+		return nil, provider.ErrNoResponse
+	}
+	limit := callTime
+	if end, is := ctx.Deadline(); is {
+		limit = min(limit, time.Until(end)/2)
+	}
+	call, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	block, err = s.Provider.LightBlock(call, height)
 	s.of.note(s.address, err)
+	if err != nil && ctx.Err() == nil && call.Err() != nil {
+		s.of.rest(s.address)
+	}
 	var bad provider.ErrBadLightBlock
 	switch {
 	case err == nil:
@@ -109,6 +121,19 @@ func (s *sources) note(address string, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) { // one that was not needed any more is cancelled
 		s.faults[address] = err
 	}
+}
+
+// rest lets a node rest that hung.
+func (s *sources) rest(address string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.rests[address] = time.Now().Add(restTime)
+}
+
+func (s *sources) resting(address string) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return time.Now().Before(s.rests[address])
 }
 
 func (s *sources) got(height int64) {

@@ -69,6 +69,7 @@ type Executor struct {
 	journal    *journal
 	open       map[attemptID]*work // what is not over
 	running    int                 // drivers
+	rounds     uint64              // so far
 	ended      chan ended          // what they came to; never full
 	sending    chan struct{}       // one for each receipt that is on its way to the nodes
 	sends      sync.WaitGroup      // the same, to wait for

@@ -14,7 +14,7 @@ import (
 
 const (
 	// roundTime is how long one round follows up what nodes say, and again how long it looks after what is
-	// open: one that makes up a thousand actions costs no more, and the next round begins elsewhere.
+	// open: one that makes up a thousand actions costs no more, and every other round begins elsewhere.
 	roundTime = 500 * time.Millisecond
 	// lookEvery is how often it is proven how an attempt that is open stands, whatever nodes say.
 	lookEvery = 2 * time.Second
@@ -33,8 +33,8 @@ func (e *Executor) round(ctx context.Context) error {
 	seen := make(map[tx.Digest]bool, len(hints))
 	begin := time.Now()
 	first := 0
-	if len(hints) > 0 {
-		first = rand.IntN(len(hints)) // where, counts only if there is no time for all
+	if e.rounds++; e.rounds%2 == 0 && len(hints) > 0 {
+		first = rand.IntN(len(hints)) // it counts only if there is no time for all
 	}
 	for i := range hints {
 		hint := hints[(first+i)%len(hints)]

@@ -33,6 +33,9 @@ type liar struct {
 	address string
 	honest  atomic.Bool
 	told    []atomic.Int64
+	keeps   bool // what is sent to it
+	kept    atomic.Int64
+	hangs   bool // and answers nothing
 }
 
 func newLiar(t *testing.T, node string, lies ...lie) *liar {
@@ -49,6 +52,16 @@ func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
+	lying := !l.honest.Load()
+	if lying && l.hangs {
+		l.kept.Add(1)
+		<-r.Context().Done()
+		return
+	}
+	if lying && l.keeps && bytes.Contains(asked, []byte(`"broadcast_tx_sync"`)) {
+		l.kept.Add(1)
+		asked = bytes.Replace(asked, []byte(`"broadcast_tx_sync"`), []byte(`"check_tx"`), 1)
+	}
 	answer, err := http.Post(l.node, "application/json", bytes.NewReader(asked))
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -58,7 +71,7 @@ func (l *liar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if !l.honest.Load() {
+	if lying {
 		said = l.instead(asked, said)
 	}
 	w.Write(said) // whoever asked may have gone

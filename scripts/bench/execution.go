@@ -275,10 +275,11 @@ func (e *execution) blameless(ctx context.Context, r *report) error {
 		sum.Done, sum.Late, sum.Failed = sum.Done+duty.Done, sum.Late+duty.Late, sum.Failed+duty.Failed
 		sum.Missed, sum.Excused = sum.Missed+duty.Missed, sum.Excused+duty.Excused
 	}
-	r.add(executionName, "silences of honest executors", float64(sum.Missed+sum.Excused), "silences")
+	silences := float64(sum.Missed + sum.Excused)
+	r.add(executionName, "silences of honest executors", silences, "silences")
 	r.push(row{Bench: executionName, Metric: "faults of honest executors", Value: float64(sum.Missed),
-		Unit: "faults", Note: fmt.Sprintf("%d done in time, %d late, %d failed, %d excused, %d blocks later", sum.Done, sum.Late,
-			sum.Failed, sum.Excused, judgedBlocks)})
+		Unit: "faults", Note: fmt.Sprintf("%d done in time, %d late, %d failed, %d excused, %d blocks later",
+			sum.Done, sum.Late, sum.Failed, sum.Excused, judgedBlocks)})
 	return nil
 }
 

@@ -13,7 +13,7 @@ import (
 	"mprd/tx"
 )
 
-// O2 on the application alone: what the block's steps cost with as many actions in flight as the chain allows.
+// O2 on the application alone: what a block's steps cost with as many actions in flight as the chain allows.
 const (
 	flightsMax  = 4096 // the parameter in_flight_max
 	quietBlocks = 20   // with nothing due, between two ends of attempts
@@ -72,7 +72,8 @@ func runWatchdog(r *report, example string) error {
 	if err := b.launch(r); err != nil {
 		return err
 	}
-	if err := b.quiet(r, fmt.Sprintf("%d in flight, none due", flightsMax), quietBlocks, flightsMax); err != nil {
+	none := fmt.Sprintf("%d in flight, none due", flightsMax)
+	if err := b.quiet(r, none, quietBlocks, flightsMax); err != nil {
 		return err
 	}
 	p := doc.Params

@@ -69,11 +69,19 @@ func (c *Client) Spread(ctx context.Context, raw []byte) error {
 	return errors.Join(failed...)
 }
 
+// flightsTold is what a node told of an operator's flights when it was at a height.
+type flightsTold struct {
+	height   int64
+	operator tx.Address
+	list     []InFlight
+}
+
 // FlightsOf lists the actions in flight in which an operator has an attempt, as any of the nodes tells them:
-// one that hides an action hides it in vain. All nodes are asked at the same time; one that does not answer
-// in time, or nonsense, rests a while. An action is named once for each different row that was told of it.
-// The nodes take turns in the list, so that one that makes up a thousand actions does not push those of the
-// others to its end. It is their word: ProveFlight proves one.
+// one that hides an action hides it in vain. All nodes are asked at the same time, and not for rows again as
+// long as their height is the same. One that does not answer in time, or nonsense, rests a while; what it
+// told until then counts. An action is named once for each different row that was told of it. The nodes take
+// turns in the list, so that one that makes up a thousand actions does not push those of the others to its
+// end. It is their word: ProveFlight proves one.
 func (l *Light) FlightsOf(ctx context.Context, operator tx.Address) ([]InFlight, error) {
 	var asked []*rpchttp.HTTP
 	for _, node := range l.nodes {
@@ -84,12 +92,24 @@ func (l *Light) FlightsOf(ctx context.Context, operator tx.Address) ([]InFlight,
 	if len(asked) == 0 {
 		asked = l.nodes
 	}
-	tell := func(ctx context.Context, one *Client) ([]InFlight, error) { return one.FlightsOf(ctx, operator) }
+	tell := func(ctx context.Context, one *Client) (now flightsTold, err error) {
+		if now.height, err = one.Newest(ctx); err != nil {
+			return now, err
+		}
+		before := l.sights.flights[one.nodes[0].Remote()]
+		if before.height == now.height && before.operator == operator {
+			return before, nil
+		}
+		now.operator = operator
+		now.list, err = one.FlightsOf(ctx, operator)
+		return now, err
+	}
 	var lists [][]InFlight
 	var failed []error
 	for _, t := range everywhere(ctx, asked, l.chainID, tellTime, tell) {
+		lists = append(lists, t.answer.list)
 		if t.err == nil {
-			lists = append(lists, t.answer)
+			l.sights.remember(t.address, t.answer)
 			continue
 		}
 		if ctx.Err() == nil {
@@ -97,10 +117,17 @@ func (l *Light) FlightsOf(ctx context.Context, operator tx.Address) ([]InFlight,
 		}
 		failed = append(failed, fmt.Errorf("node %s: %w", t.address, t.err))
 	}
-	if len(lists) == 0 {
+	if len(failed) == len(asked) {
 		return nil, errors.Join(failed...)
 	}
 	return inTurns(lists)
+}
+
+func (s *sights) remember(address string, told flightsTold) {
+	if s.flights == nil {
+		s.flights = map[string]flightsTold{}
+	}
+	s.flights[address] = told
 }
 
 // inTurns merges lists of the same actions, equal rows once.

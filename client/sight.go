@@ -24,8 +24,9 @@ const (
 
 // sights is what a light client remembers of the states that it saw.
 type sights struct {
-	last  *sight
-	rests map[string]time.Time // by address: until when it is passed over
+	last    *sight
+	rests   map[string]time.Time   // by address: until when it is passed over
+	flights map[string]flightsTold // by address: what it told last
 }
 
 // sighting is a node and the newest height that it claims.

@@ -28,7 +28,6 @@ func (e *Executor) round(ctx context.Context) error {
 	hints, err := e.light.FlightsOf(ctx, e.config.Operator)
 	if err != nil {
 		e.complain("nodes", err)
-		return nil
 	}
 	seen := make(map[tx.Digest]bool, len(hints))
 	begin := time.Now()
@@ -55,6 +54,9 @@ func (e *Executor) round(ctx context.Context) error {
 func (e *Executor) lookAfter(ctx context.Context, seen map[tx.Digest]bool) error {
 	begin := time.Now()
 	for id, w := range e.open {
+		if w.receipt != nil {
+			e.resend(w)
+		}
 		if w.busy || seen[id.action] && time.Since(w.looked) < lookEvery {
 			continue
 		}

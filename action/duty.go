@@ -86,7 +86,8 @@ func JudgeMisses(c *state.Context) {
 		miss *state.Miss
 	}
 	var due []entry
-	state.Misses.Range(c.Overlay, nil, state.InFlightHardMax*tx.AttemptsMax, func(key []byte, m *state.Miss) bool {
+	const all = state.InFlightHardMax * tx.AttemptsMax
+	state.Misses.Range(c.Overlay, nil, all, func(key []byte, m *state.Miss) bool {
 		id := state.MissOf(key)
 		if id.Height > c.Height {
 			return false

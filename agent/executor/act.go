@@ -98,7 +98,7 @@ func (e *Executor) act(n entry, task driver.Task, most time.Duration, not error)
 		receipt.Result, receipt.ResourcesUsed = outcome.ReadBack, outcome.ResourcesUsed
 	}
 	log.Stringer("attempt", n.id).Str("target", task.Target).Str("op", task.Op.Name()).
-		Dur("took", time.Since(began)).Str("status", receipt.Status.Name()).Msg("attempt")
+		Dur("took_ms", time.Since(began)).Str("status", receipt.Status.Name()).Msg("attempt")
 	e.stats.acted(receipt, time.Since(began))
 	if err := e.sign(&n, receipt); err != nil {
 		e.config.Log.Error().Err(err).Stringer("attempt", n.id).Msg("receipt is not signed")

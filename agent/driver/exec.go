@@ -157,7 +157,7 @@ func (e *Exec) run(ctx context.Context, input []byte, do, target string) ([]byte
 	cmd := exec.Command("/proc/self/exe", l.arguments(e.config.Argv)...)
 	cmd.Dir = e.config.Dir
 	cmd.Env = append([]string{envPrefix + "DO=" + do, envPrefix + "TARGET=" + target}, e.config.Env...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), stdout, stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(append(input, '\n')), stdout, stderr
 	cmd.WaitDelay = pipesAfterTime
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if e.config.UID != 0 {

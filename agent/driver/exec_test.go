@@ -65,7 +65,7 @@ func TestAProgramGetsTheTaskAndItsLastLineIsReadBack(t *testing.T) {
 		`{"name":"beta","weight_bps":7500}],"reason":"a test's"},"spec":{"generation":7,` +
 		`"backends":[{"name":"alpha","weight_bps":2500},{"name":"beta","weight_bps":7500}],` +
 		`"requests_per_second":0,"burst":0,"paused":false,"replicas":3,"credentials":[]},` +
-		`"fence":{"counter":1,"attempt":0},"resources_max":1000}`
+		`"fence":{"counter":1,"attempt":0},"resources_max":1000}` + "\n"
 	if string(text) != want {
 		t.Errorf("stdin:\n%s\nwant\n%s", text, want)
 	}

@@ -37,29 +37,43 @@ func (l *logged) has(text string) bool {
 	return strings.Contains(l.text.String(), text)
 }
 
-// TestNewsThatIsTooOldIsNotActedOn: the only node shows a true state, and always the same.
+// TestNewsThatIsTooOldIsNotActedOn: the only node shows a true state, and always the same. Nothing is begun on
+// it, nor is what broke off before given up.
 func TestNewsThatIsTooOldIsNotActedOn(t *testing.T) {
 	c := startChain(t, patient(14_000, 1), only("exec-1"))
-	id := c.fly("gw-run", testchain.Scale(6))
-	height, err := c.Newest(c.ctx)
-	ok(t, err)
-	height++ // what is proven is the state before it
-	c.reach(height)
-	l := newLiar(t, c.address, staysAt(height))
-	d, log, dir := &counter{}, &logged{}, t.TempDir()
-	config := configOf(t, "exec-1", dir, d)
-	config.NewsAgeMax, config.Log = time.Second, zerolog.New(log)
-	time.Sleep(config.NewsAgeMax + 200*time.Millisecond)
-	r := c.run(t, config, l.address, l.address)
-	c.until("it says why", func() bool { return log.has(errNews.Error()) })
-	if len(d.calls()) > 0 || journalHas(t, dir, "") > 0 {
-		t.Errorf("%+v", d.calls())
+	for name, broken := range map[string]bool{"not begun": false, "broke off": true} {
+		t.Run(name, func(t *testing.T) {
+			c := *c
+			c.t = t
+			id := c.fly("gw-run", testchain.Scale(6))
+			row, err := c.Action(c.ctx, id)
+			ok(t, err)
+			height := int64(row.Attempts[0].StartedHeight) + 1 // what is proven is the state before it
+			c.reach(height)
+			d, log, dir := &counter{}, &logged{}, t.TempDir()
+			if broken {
+				j := mustOpen(t, dir)
+				ok(t, j.begin(entry{id: attemptID{id, tx.Fence{Counter: row.FenceCounter}}, target: "gw-run",
+					height: row.Attempts[0].StartedHeight, began: time.Now()}))
+				ok(t, j.close())
+			}
+			l := newLiar(t, c.address, staysAt(height))
+			config := configOf(t, "exec-1", dir, d)
+			config.NewsAgeMax, config.Log = time.Second, zerolog.New(log)
+			time.Sleep(config.NewsAgeMax + 200*time.Millisecond)
+			r := c.run(t, config, l.address, l.address)
+			c.until("it says why", func() bool { return log.has(errNews.Error()) })
+			time.Sleep(2 * config.Poll)
+			if len(d.calls()) > 0 || journalHas(t, dir, "") > 0 != broken || journalHas(t, dir, `"receipt"`) > 0 {
+				t.Errorf("%+v", d.calls())
+			}
+			l.honest.Store(true)
+			if o := c.outcome(id); o.State != uint32(tx.ActionState_ACTION_STATE_DONE) {
+				t.Errorf("%+v", o)
+			}
+			r.stop()
+		})
 	}
-	l.honest.Store(true)
-	if o := c.outcome(id); o.State != uint32(tx.ActionState_ACTION_STATE_DONE) {
-		t.Errorf("%+v", o)
-	}
-	r.stop()
 }
 
 // TestTimeLeftIsWhatIsSurelyLeft of an attempt, by the local clock.

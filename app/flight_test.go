@@ -16,7 +16,7 @@ type inFlight struct {
 	t  testing.TB
 	id tx.Digest
 	// Before the request.
-	requesterHad, treasuryHad uint64
+	requesterHad uint64
 }
 
 // fly asks for a scaling of a target and runs the block of its assignment.

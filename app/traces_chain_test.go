@@ -103,10 +103,6 @@ func (c *fastChain) keep(outcome *app.Outcome) {
 
 func (c *fastChain) overlay() *state.Overlay { return state.NewOverlay(c, c.nonces) }
 
-func (c *fastChain) clock() uint64 {
-	return state.ClockTable.Load(c.overlay(), state.One{}).ChainTimeMs
-}
-
 // send makes a tx of a name with signatures that nobody verifies, and returns its action id too.
 func (c *fastChain) send(who player, message testchain.Message) ([]byte, tx.Digest) {
 	c.nonce++

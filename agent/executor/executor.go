@@ -73,6 +73,7 @@ type Executor struct {
 	ended      chan ended          // what they came to; never full
 	sending    chan struct{}       // one for each receipt that is on its way to the nodes
 	sends      sync.WaitGroup      // the same, to wait for
+	after      time.Time           // when open attempts were last looked after
 	complaints complaints
 	stats      *stats
 }

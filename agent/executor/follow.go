@@ -30,45 +30,65 @@ func (e *Executor) round(ctx context.Context) error {
 		e.complain("nodes", err)
 	}
 	seen := make(map[tx.Digest]bool, len(hints))
-	begin := time.Now()
 	first := 0
 	if e.rounds++; e.rounds%2 == 0 && len(hints) > 0 {
 		first = rand.IntN(len(hints)) // it counts only if there is no time for all
 	}
+	var wanted []tx.Digest
 	for i := range hints {
 		hint := hints[(first+i)%len(hints)]
 		seen[hint.ID] = true
-		if ctx.Err() != nil || time.Since(begin) > roundTime {
-			break
-		}
-		e.drain()
-		if err := e.consider(ctx, hint); err != nil {
-			return err
+		if e.concerns(hint) {
+			wanted = append(wanted, hint.ID)
 		}
 	}
+	if err := e.lookAt(ctx, wanted); err != nil {
+		return err
+	}
+	// What waits for its turn comes first, but not for ever: nodes could make up as much as they like.
+	if len(wanted) > 0 && time.Since(e.after) < lookEvery {
+		return nil
+	}
+	e.after = time.Now()
 	return e.lookAfter(ctx, seen)
+}
+
+// provesMax is how many actions are proven together before drivers' results are looked at again.
+const provesMax = 32
+
+// lookAt proves how actions stand and goes on with them, as many as there is time for.
+func (e *Executor) lookAt(ctx context.Context, actions []tx.Digest) error {
+	begin := time.Now()
+	for len(actions) > 0 && ctx.Err() == nil && time.Since(begin) < roundTime {
+		e.drain()
+		n := min(provesMax, len(actions))
+		for _, p := range e.light.ProveFlights(ctx, actions[:n]) {
+			flight, err := e.proven(p)
+			if err == nil && flight != nil {
+				err = e.goOn(flight)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		actions = actions[n:]
+	}
+	return nil
 }
 
 // lookAfter proves how attempts stand that are open: those that no node mentions may be over, or hidden, and
 // those that one does mention may be over all the same.
 func (e *Executor) lookAfter(ctx context.Context, seen map[tx.Digest]bool) error {
-	begin := time.Now()
+	var wanted []tx.Digest
 	for id, w := range e.open {
 		if w.receipt != nil {
 			e.resend(w)
 		}
-		if w.busy || seen[id.action] && time.Since(w.looked) < lookEvery {
-			continue
-		}
-		if ctx.Err() != nil || time.Since(begin) > roundTime {
-			break
-		}
-		e.drain()
-		if err := e.look(ctx, id.action); err != nil {
-			return err
+		if !w.busy && (!seen[id.action] || time.Since(w.looked) >= lookEvery) {
+			wanted = append(wanted, id.action)
 		}
 	}
-	return nil
+	return e.lookAt(ctx, wanted)
 }
 
 func attemptOf(a *state.Action, operator tx.Address) int {
@@ -90,32 +110,27 @@ func unanswered(a *state.Action, i int) bool {
 // turn: attempt i has begun and waits for its executor.
 func turn(a *state.Action, i int) bool { return int(a.Current) == i && unanswered(a, i) }
 
-// consider follows up a node's word, which costs nobody anything but a proof.
-func (e *Executor) consider(ctx context.Context, hint client.InFlight) error {
+// concerns: a node's word is worth a proof, which is all that it can cost.
+func (e *Executor) concerns(hint client.InFlight) bool {
 	i := attemptOf(hint.Action, e.config.Operator)
 	if i < 0 {
-		return nil
+		return false
 	}
 	id := attemptID{hint.ID, tx.Fence{Counter: hint.Action.FenceCounter, Attempt: uint32(i)}}
 	w := e.open[id]
 	switch {
 	case w == nil && (e.journal.over(id) || !turn(hint.Action, i)), w != nil && w.busy:
-		return nil
+		return false
 	case w != nil && w.receipt != nil && len(hint.Action.Attempts[i].Receipt) == 0:
 		e.resend(w)
-		return nil
-	case (w == nil || w.receipt == nil) && e.running >= e.config.AtOnce:
-		return nil // all drivers are busy: next time
+		return false
 	}
-	return e.look(ctx, hint.ID)
+	return (w != nil && w.receipt != nil) || e.running < e.config.AtOnce // else next time
 }
 
-// look proves how an action stands and goes on with it.
-func (e *Executor) look(ctx context.Context, action tx.Digest) error {
-	flight, err := e.prove(ctx, action)
-	if flight == nil || err != nil {
-		return err
-	}
+// goOn goes on with an action as it is proven to stand.
+func (e *Executor) goOn(flight *client.Flight) error {
+	action := flight.ID
 	i := flight.Attempt(e.config.Operator)
 	if i < 0 {
 		return nil
@@ -140,16 +155,16 @@ func (e *Executor) look(ctx context.Context, action tx.Digest) error {
 	return nil
 }
 
-// prove verifies an action in flight; nil if there is none or nobody could prove one. An error ends the
-// executor.
-func (e *Executor) prove(ctx context.Context, id tx.Digest) (*client.Flight, error) {
-	flight, err := e.light.ProveFlight(ctx, id)
+// proven takes in a proof: nil if there is no such action in flight, or nobody could prove one. An error ends
+// the executor.
+func (e *Executor) proven(p client.Proof) (*client.Flight, error) {
+	err := p.Err
 	var absent *client.NotInFlight
 	switch {
 	case err == nil:
-		return flight, nil
+		return p.Flight, nil
 	case errors.As(err, &absent):
-		e.close(id, absent.Height, "not in flight any more")
+		e.close(p.ID, absent.Height, "not in flight any more")
 	case errors.Is(err, client.ErrConflict), errors.Is(err, client.ErrLightStore),
 		errors.Is(err, client.ErrTrustExpired):
 		return nil, err

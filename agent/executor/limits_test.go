@@ -37,7 +37,7 @@ func (l *logged) has(text string) bool {
 	return strings.Contains(l.text.String(), text)
 }
 
-// TestNewsThatIsTooOldIsNotActedOn: the only node shows a true state, and always the same. Nothing is begun on
+// TestNewsThatIsTooOldIsNotActedOn: the only node shows a true state, always the same. Nothing is begun on
 // it, nor is what broke off before given up.
 func TestNewsThatIsTooOldIsNotActedOn(t *testing.T) {
 	c := startChain(t, patient(14_000, 1), only("exec-1"))

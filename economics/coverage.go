@@ -42,8 +42,8 @@ func (p *Params) Headroom(slash, detect, inFlight uint64) (uint64, error) {
 	return coverage - inFlight, nil
 }
 
-// RequesterHeadroom is what one requester's entity may still reserve of an operator's coverage: RequesterShare
-// of it, less what is reserved for him, and never more than the headroom.
+// RequesterHeadroom is what one requester's entity may still reserve of an operator's coverage:
+// RequesterShare of it, less what is reserved for him, and never more than the headroom.
 func (p *Params) RequesterHeadroom(slash, detect, inFlight, his uint64) (uint64, error) {
 	headroom, err := p.Headroom(slash, detect, inFlight)
 	if err != nil {

@@ -5,7 +5,8 @@ import "reflect"
 // zeroIsFine are the parameters that 0 switches off.
 var zeroIsFine = map[string]bool{
 	"reward_rate": true, "slash_downtime": true, "whistle_rate": true, "recover_rate": true,
-	"voucher_budget": true, "voucher_score_min": true, "voucher_fee_max": true, "bond_rate": true, "margin": true,
+	"voucher_budget": true, "voucher_score_min": true, "voucher_fee_max": true,
+	"bond_rate": true, "margin": true,
 	"detect_silence": true, "detect_equivocation": true, "detect_false_alone": true,
 	"detect_false_witnessed": true, "extension_ms": true, "downtime_rate": true,
 }

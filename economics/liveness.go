@@ -5,10 +5,10 @@ import (
 	"math/bits"
 )
 
-// Uptime is floor(10^6·seen/expected) in ppm, and the whole from the dead band on: LastCommit is partly in the
-// proposers' hands. A validator is expected in every block and seen when its flag is not Absent; any other
-// operator has one heartbeat a slot. Of whom nothing was expected nothing was seen: 0. ErrRange if seen is
-// more than expected.
+// Uptime is floor(10^6·seen/expected) in ppm, and the whole from the dead band on: LastCommit is partly in
+// the proposers' hands. A validator is expected in every block and seen when its flag is not Absent; any
+// other operator has one heartbeat a slot. Of whom nothing was expected nothing was seen: 0. ErrRange if
+// seen is more than expected.
 func (p *Params) Uptime(seen, expected uint64) (uint64, error) {
 	if seen > expected {
 		return 0, fmt.Errorf("%w: %d seen of %d", ErrRange, seen, expected)
@@ -23,9 +23,9 @@ func (p *Params) Uptime(seen, expected uint64) (uint64, error) {
 	return PPM, nil
 }
 
-// Throughput is floor(10^6·(done+w0)/(assigned+w0)) in ppm, over the declared gas of evaluated attempts; w0 is
-// one standard action, so that nobody starts at 0/0. It is a ratio, not a volume: requests sent to oneself earn
-// nothing. ErrRange if done is more than assigned, ErrOverflow if assigned+w0 leaves 64 bits.
+// Throughput is floor(10^6·(done+w0)/(assigned+w0)) in ppm, over the declared gas of evaluated attempts; w0
+// is one standard action, so that nobody starts at 0/0. It is a ratio, not a volume: requests sent to
+// oneself earn nothing. ErrRange if done is more than assigned, ErrOverflow if assigned+w0 leaves 64 bits.
 func (p *Params) Throughput(done, assigned uint64) (uint64, error) {
 	if done > assigned {
 		return 0, fmt.Errorf("%w: %d done of %d", ErrRange, done, assigned)
@@ -37,8 +37,8 @@ func (p *Params) Throughput(done, assigned uint64) (uint64, error) {
 	return MulDiv(done+p.StandardGas, PPM, whole)
 }
 
-// Score is L = floor(uptime·throughput/10^6) in ppm (whitepaper §6: "uptime × throughput"). ErrRange if one of
-// them is above the whole.
+// Score is L = floor(uptime·throughput/10^6) in ppm (whitepaper §6: "uptime × throughput"). ErrRange if one
+// of them is above the whole.
 func Score(uptime, throughput uint64) (uint64, error) {
 	if err := scored("uptime", uptime); err != nil {
 		return 0, err

@@ -73,7 +73,7 @@ func TestReputationMovesTowardsTheScoreAndArrives(t *testing.T) {
 
 func TestSuspensionDoublesUpToItsCap(t *testing.T) {
 	p := Defaults()
-	for faults, want := range map[uint64]uint64{0: 0, 1: 2, 2: 4, 5: 32, 6: 64, 7: 64, 63: 64, 64: 64, 1 << 40: 64} {
+	for faults, want := range map[uint64]uint64{0: 0, 1: 2, 2: 4, 5: 32, 6: 64, 7: 64, 64: 64, 1 << 40: 64} {
 		if got := p.SuspensionEpochs(faults); got != want {
 			t.Errorf("fault %d: %d epochs, want %d", faults, got, want)
 		}

@@ -86,8 +86,8 @@ func TestTheBurnNeverGivesMoreThanTheShortfallNorTheEscrow(t *testing.T) {
 	})
 }
 
-// TestVouchersAreBackedByThePool is the formula's part of invariant 7: what is issued fits the budget, and the
-// budget the pool.
+// TestVouchersAreBackedByThePool is the formula's part of invariant 7: what is issued fits the budget, and
+// the budget the pool.
 func TestVouchersAreBackedByThePool(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, pool := drawParams(t), anAmount.Draw(t, "pool")

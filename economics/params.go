@@ -115,6 +115,6 @@ func (p *Params) EvidenceBlocks() uint64 {
 	return p.ReportMs / p.TargetBlockMs
 }
 
-// UnbondingBlocks is the least number of blocks that stake unbonds, beside UnbondingMs: evidence that CometBFT
-// accepts always finds it.
+// UnbondingBlocks is the least number of blocks that stake unbonds, beside UnbondingMs: evidence that
+// CometBFT accepts always finds it.
 func (p *Params) UnbondingBlocks() uint64 { return p.EvidenceBlocks() + 2 }

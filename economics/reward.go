@@ -3,11 +3,11 @@ package economics
 import "fmt"
 
 // RewardTarget is what an operator earns in one epoch: E·r·L with E = min(stake, StakeCap), stake the least
-// active stake of the epoch (a mid-epoch top-up earns nothing), r = RewardRate ppm a month over EpochsPerMonth
-// epochs and L the score. carry is the part below one base unit that the last epoch left, in units of
-// 1/(EpochsPerMonth·10^12) u: 0 at first, and the second result from then on. So the sum over any epochs is
-// floor(Σ E·r·L), what is due less what was paid, and no epoch's truncation is lost. ErrRange if stake is above
-// the supply, L above the whole or carry not one of these parameters.
+// active stake of the epoch (a mid-epoch top-up earns nothing), r = RewardRate ppm a month over
+// EpochsPerMonth epochs and L the score. carry is the part below one base unit that the last epoch left, in
+// units of 1/(EpochsPerMonth·10^12) u: 0 at first, and the second result from then on. So the sum over any
+// epochs is floor(Σ E·r·L), what is due less what was paid, and no epoch's truncation is lost. ErrRange if
+// stake is above the supply, L above the whole or carry not one of these parameters.
 func (p *Params) RewardTarget(stake, score, carry uint64) (target, rest uint64, err error) {
 	if err := within("stake", stake); err != nil {
 		return 0, 0, err

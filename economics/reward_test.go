@@ -42,8 +42,8 @@ func TestAMonthPaysATenthOfAPercentToTheUnit(t *testing.T) {
 	}
 }
 
-// TestTheTargetIsTheCumulativeLessThePaid holds the carry to economics.md's own words: with constant stake and
-// L whole, epoch k pays floor(E·r·k/(720·10^6)) less what was paid before.
+// TestTheTargetIsTheCumulativeLessThePaid holds the carry to economics.md's own words: with constant stake
+// and L whole, epoch k pays floor(E·r·k/(720·10^6)) less what was paid before.
 func TestTheTargetIsTheCumulativeLessThePaid(t *testing.T) {
 	p := Defaults()
 	rapid.Check(t, func(t *rapid.T) {

@@ -50,8 +50,9 @@ func (p *Params) routerSums() error {
 }
 
 // Burn settles the burn escrow at an epoch's end: recovered goes to the reward pool, at most its shortfall
-// (targets less pool) and at most RecoverRate of the escrow; burned, the rest, leaves the supply. There is no
-// market on the chain: this is what "buy-and-burn recovery" comes to (whitepaper §6). ErrRange above the supply.
+// (targets less pool) and at most RecoverRate of the escrow; burned, the rest, leaves the supply. There is
+// no market on the chain: this is what "buy-and-burn recovery" comes to (whitepaper §6). ErrRange above the
+// supply.
 func (p *Params) Burn(escrow, pool, targets uint64) (recovered, burned uint64, err error) {
 	if err := within("burn escrow", escrow); err != nil {
 		return 0, 0, err
@@ -68,10 +69,10 @@ func (p *Params) Burn(escrow, pool, targets uint64) (recovered, burned uint64, e
 	return recovered, escrow - recovered, nil
 }
 
-// Vouchers are what an epoch issues: VoucherBudget of the reward pool at most, to those whose score is at least
-// VoucherScoreMin, floor(budget·target/Σ eligible targets) each, never more than the target. Who issues moves
-// the sum from the reward pool to the voucher escrow, so that every voucher is backed. ErrRange if the two
-// lists differ in length, or an amount is above the supply.
+// Vouchers are what an epoch issues: VoucherBudget of the reward pool at most, to those whose score is at
+// least VoucherScoreMin, floor(budget·target/Σ eligible targets) each, never more than the target. Who
+// issues moves the sum from the reward pool to the voucher escrow, so that every voucher is backed.
+// ErrRange if the two lists differ in length, or an amount is above the supply.
 func (p *Params) Vouchers(pool uint64, targets, scores []uint64) ([]uint64, error) {
 	if len(targets) != len(scores) {
 		return nil, fmt.Errorf("%w: %d targets, %d scores", ErrRange, len(targets), len(scores))
@@ -96,8 +97,8 @@ func (p *Params) Vouchers(pool uint64, targets, scores []uint64) ([]uint64, erro
 	return proRata(budget, eligible, total)
 }
 
-// Redeem is what vouchers pay of one fee: at most VoucherFeeMax of it, at most what the holder has. ErrRange if
-// the rate is above the whole.
+// Redeem is what vouchers pay of one fee: at most VoucherFeeMax of it, at most what the holder has.
+// ErrRange if the rate is above the whole.
 func (p *Params) Redeem(fee, held uint64) (uint64, error) {
 	most, err := Share(fee, p.VoucherFeeMax)
 	if err != nil {

@@ -12,9 +12,9 @@ type Split struct {
 	Treasury uint64 // parked in the slash reserve for one unbonding time, so that it can be undone
 }
 
-// SplitSlash divides a slash: WhistleRate of it to an eligible external reporter, else nothing; the rest to the
-// treasury (whitepaper §6: 90 % and 10 %). What the chain found itself has no reporter. ErrRange above the
-// supply.
+// SplitSlash divides a slash: WhistleRate of it to an eligible external reporter, else nothing; the rest to
+// the treasury (whitepaper §6: 90 % and 10 %). What the chain found itself has no reporter. ErrRange above
+// the supply.
 func (p *Params) SplitSlash(amount uint64, external bool) (Split, error) {
 	if err := within("slash", amount); err != nil {
 		return Split{}, err
@@ -58,9 +58,9 @@ func (p *Params) CorrelatedSlash(stake, rate, slashed, total uint64) (uint64, er
 	return Slash(stake, max(rate, min(p.SlashCorrelatedMax, together)))
 }
 
-// Bond is what an accuser puts up for a claim: max(BondMin, floor(claim·BondRate/10^6))·2^repeats, where repeats
-// counts his earlier rejected accusations of the same infraction. Above the supply it is the supply, which
-// nobody has to give. ErrRange if the claim is above the supply.
+// Bond is what an accuser puts up for a claim: max(BondMin, floor(claim·BondRate/10^6))·2^repeats, where
+// repeats counts his earlier rejected accusations of the same infraction. Above the supply it is the
+// supply, which nobody has to give. ErrRange if the claim is above the supply.
 func (p *Params) Bond(claim, repeats uint64) (uint64, error) {
 	if err := within("claim", claim); err != nil {
 		return 0, err
@@ -79,8 +79,8 @@ func (p *Params) Bond(claim, repeats uint64) (uint64, error) {
 	return bond << repeats, nil
 }
 
-// LostBond divides the bond of who lost: half to the other side, half to the reserve, the odd unit with it. The
-// accuser of a case that nobody decided loses half, and that half goes to the reserve.
+// LostBond divides the bond of who lost: half to the other side, half to the reserve, the odd unit with it.
+// The accuser of a case that nobody decided loses half, and that half goes to the reserve.
 func LostBond(bond uint64) (winner, reserve uint64) {
 	winner = bond / 2
 	return winner, bond - winner

@@ -115,8 +115,8 @@ func (p *Params) together() []error {
 		faults = append(faults, fmt.Errorf("%w: stake_min %d above stake_cap %d", ErrRange, p.StakeMin, p.StakeCap))
 	}
 	if p.FailuresMin > p.EvaluatedMin {
-		faults = append(faults, fmt.Errorf("%w: failures_min %d above evaluated_min %d: the least evaluation could show no fault",
-			ErrRange, p.FailuresMin, p.EvaluatedMin))
+		faults = append(faults, fmt.Errorf("%w: failures_min %d above evaluated_min %d: "+
+			"the least evaluation could show no fault", ErrRange, p.FailuresMin, p.EvaluatedMin))
 	}
 	if p.EvidenceBlocks() == 0 {
 		faults = append(faults, fmt.Errorf("%w: report_ms %d is less than a block", ErrRange, p.ReportMs))

@@ -2,7 +2,6 @@ package slashing
 
 import (
 	"maps"
-	"math/big"
 	"slices"
 	"testing"
 
@@ -38,7 +37,7 @@ func regimes() []regime {
 	return []regime{
 		{"usual stakes", defaults, 12, between(10_000, 1_000_000), 10, 16},
 		{"the largest sets", defaults, 100, between(10_000, 1_000_000), 10, 4},
-		{"equal stakes", defaults, 100, between(10_000, 10_000), 10, 4},
+		{"equal stakes", defaults, 100, between(10_000, 10_000), 12, 4}, // 10, but from three, tombstoned to
 		{"any stakes", defaults, 40, func(t *rapid.T) uint64 {
 			return uint64(10_000) << rapid.IntRange(0, 16).Draw(t, "doubled")
 		}, 10, 8},
@@ -132,12 +131,17 @@ func TestNoSmallSetIsADeadEnd(t *testing.T) {
 }
 
 // TestAWholeSetIsReplaced is the case that fails if powers fall before newcomers enter, or fall to 1: the
-// last of the old set then blocks every newcomer (economics §6.3).
+// last of the old set then blocks every newcomer (economics §6.3). The slowest is a small set of the least
+// power, for a large one of the same: nobody enters with less.
 func TestAWholeSetIsReplaced(t *testing.T) {
-	for _, size := range []int{4, 5, 7, 33, 100} {
-		n := newNetwork(t, defaults, members(0, size, 10_000))
-		blocks := n.reaches(members(size, 2*size, 10_000), nil, 10)
-		t.Logf("%d validators: %d blocks", size, blocks)
+	for _, c := range []struct{ from, to, blocks int }{
+		{4, 4, 5}, {5, 5, 4}, {7, 7, 4}, {33, 33, 4}, {100, 100, 4}, {100, 4, 10}, {1, 100, 4}, {2, 100, 4},
+		{3, 100, 11}, {4, 100, 10}, {5, 100, 9},
+	} {
+		n := newNetwork(t, defaults, members(0, c.from, 10_000))
+		if blocks := n.reaches(members(c.from, c.from+c.to, 10_000), nil, 20); blocks != c.blocks {
+			t.Errorf("from %d validators to %d others: %d blocks, want %d", c.from, c.to, blocks, c.blocks)
+		}
 	}
 }
 
@@ -281,34 +285,6 @@ func TestNoInputBreaksThePlanner(t *testing.T) {
 		maps.DeleteFunc(now, func(_ Key, power uint64) bool { return power == 0 })
 		if !maps.Equal(now, powersOf(next)) {
 			t.Fatalf("%v and %v do not give %v", previous, updates, next)
-		}
-	})
-}
-
-func TestWideNumbersAreExact(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		draw := func(name string) uint64 { return rapid.Uint64Range(0, PowerTotalMax).Draw(t, name) }
-		a, b, c, d := draw("a"), draw("b"), draw("c"), draw("d")
-		exact := func(w wide) *big.Int {
-			return new(big.Int).Add(new(big.Int).Lsh(number(w.high), 64), number(w.low))
-		}
-		times := func(a, b uint64) *big.Int { return new(big.Int).Mul(number(a), number(b)) }
-		x, y := times(a, b), times(c, d)
-		if sum := product(a, b).plus(product(c, d)); exact(sum).Cmp(new(big.Int).Add(x, y)) != 0 {
-			t.Fatalf("sum %v", sum)
-		}
-		if product(a, b).less(product(c, d)) != (x.Cmp(y) < 0) {
-			t.Fatal("less")
-		}
-		if got := product(a, b).min(product(c, d)); exact(got).Cmp(x) != 0 && exact(got).Cmp(y) != 0 ||
-			exact(got).Cmp(x) > 0 || exact(got).Cmp(y) > 0 {
-			t.Fatalf("min %v", got)
-		}
-		start, end, part := draw("start"), draw("end"), rapid.Uint64Range(0, glideSteps).Draw(t, "part")
-		way := new(big.Int).Sub(number(end), number(start))
-		way.Quo(way.Mul(way, number(part)), number(glideSteps)) // towards zero, so towards start
-		if got := between(start, end, part); number(got).Cmp(way.Add(way, number(start))) != 0 {
-			t.Fatalf("between %d", got)
 		}
 	})
 }

@@ -112,7 +112,11 @@ func (l *Light) FlightsOf(ctx context.Context, operator tx.Address) ([]InFlight,
 			l.sights.remember(t.address, t.answer)
 			continue
 		}
-		if ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(t.err, context.DeadlineExceeded), errors.Is(t.err, ErrUnreachable):
+			l.hung(t.address)
+		default:
 			l.rest(t.address)
 		}
 		failed = append(failed, fmt.Errorf("node %s: %w", t.address, t.err))

@@ -54,6 +54,12 @@ func (l *Light) rest(address string) {
 	l.sights.rests[address] = time.Now().Add(restTime)
 }
 
+// hung lets a node rest that did not answer in time: for headers too, or each of them would wait for it.
+func (l *Light) hung(address string) {
+	l.rest(address)
+	l.of.rest(address)
+}
+
 // freshest are the nodes that say at what height they are, the highest first, without those that rest; with
 // them, if there are no others.
 func (l *Light) freshest(ctx context.Context) []sighting {
@@ -79,7 +85,7 @@ func (l *Light) sightings(ctx context.Context, may func(address string) bool) []
 		newest, err := one.Newest(call)
 		cancel()
 		if err != nil {
-			l.rest(address)
+			l.hung(address)
 			continue
 		}
 		list = append(list, sighting{one, address, newest})

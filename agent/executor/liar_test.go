@@ -151,22 +151,28 @@ func value[M message](m M, change func(M) bool) func(object) bool {
 
 // assignments are lies about the rows of actions: in the list, and where one is to be proven.
 func assignments(name string, change func(*state.Action)) []lie {
-	row := func(a *state.Action) bool { change(a); return true }
+	row := func(a *state.Action) bool {
+		if len(a.Attempts) == 0 { // it has no executors yet to lie about
+			return false
+		}
+		change(a)
+		return true
+	}
 	page := func(result object) bool {
-		return value(&state.Page{}, func(p *state.Page) bool {
+		return value(&state.Page{}, func(p *state.Page) (lied bool) {
 			for i := range p.Rows {
 				a := &state.Action{}
 				if err := a.Unmarshal(p.Rows[i].Value); err != nil {
 					panic(err)
 				}
-				change(a)
+				lied = row(a) || lied
 				raw, err := a.Marshal()
 				if err != nil {
 					panic(err)
 				}
 				p.Rows[i].Value = raw
 			}
-			return len(p.Rows) > 0
+			return lied
 		})(result)
 	}
 	return []lie{

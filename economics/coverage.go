@@ -59,3 +59,28 @@ func (p *Params) RequesterHeadroom(slash, detect, inFlight, his uint64) (uint64,
 	}
 	return min(headroom, share-his), nil
 }
+
+// StakeCoverage is the least Coverage of the classes by which an executor can harm a requester: silence, a false
+// OK (with witnesses or without) and receipt equivocation. The value at risk with a stake stays within it, so
+// that none of the three pays. ErrRange if the stake is above the supply.
+func (p *Params) StakeCoverage(stake uint64, witnessed bool) (uint64, error) {
+	falseOK := p.DetectFalseAlone
+	if witnessed {
+		falseOK = p.DetectFalseWitness
+	}
+	least := stake
+	for _, class := range []struct{ rate, detect uint64 }{
+		{p.SlashLive, p.DetectSilence}, {p.SlashFalse, falseOK}, {p.SlashEquivocation, p.DetectEquivocation},
+	} {
+		slash, err := Slash(stake, class.rate)
+		if err != nil {
+			return 0, err
+		}
+		covered, err := p.Coverage(slash, class.detect)
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, covered)
+	}
+	return least, nil
+}

@@ -253,3 +253,21 @@ func TestProRataKeepsTheOrderOfItsParts(t *testing.T) {
 		t.Errorf("%v, want %v (%v)", paid, want, err)
 	}
 }
+
+func TestAStakeCoversWhatItsWeakestClassCovers(t *testing.T) {
+	p := Defaults()
+	for witnessed, want := range map[bool]uint64{false: 75 * token, true: 75 * token} { // silence, 1 %
+		if got, err := p.StakeCoverage(10_000*token, witnessed); got != want || err != nil {
+			t.Errorf("witnessed %v: %d, want %d (%v)", witnessed, got, want, err)
+		}
+	}
+	p.SlashLive = 100_000
+	for witnessed, want := range map[bool]uint64{false: 75 * token, true: 337_500_000} { // false OK, 5 %
+		if got, err := p.StakeCoverage(10_000*token, witnessed); got != want || err != nil {
+			t.Errorf("witnessed %v: %d, want %d (%v)", witnessed, got, want, err)
+		}
+	}
+	if _, err := p.StakeCoverage(tx.SupplyMax+1, true); err == nil {
+		t.Error("a stake above the supply was taken")
+	}
+}

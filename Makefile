@@ -13,7 +13,7 @@ test: ## structure tests first, then everything
 	go test -timeout 12m ./...
 
 race: ## the race detector on the packages that meet goroutines
-	go test -race -timeout 10m ./abci ./agent ./agent/executor ./audit
+	go test -race -timeout 10m ./abci ./agent/... ./audit
 	go test -race -run AtOnce ./state
 
 lint: $(TOOLS) ## gofmt, go vet, staticcheck, govulncheck

@@ -73,7 +73,7 @@ func poolOf(c *state.Context, group string) *pool {
 }
 
 // seedOf is what an action's executors are drawn from. The proposer of the assigning block can grind its
-// hash: a known limit (docs/protocol.md, threats).
+// hash: a known limit (docs/protocol.md section 7).
 func seedOf(epochSeed, blockHash []byte, id tx.Digest) tx.Digest {
 	raw := lp(lp(lp(nil, []byte(domainAssign)), epochSeed), blockHash)
 	return sha256.Sum256(append(raw, id[:]...))

@@ -1,4 +1,4 @@
-// Package agent is what runs beside a node: in this version the HTTP side of operations (health, readiness,
+// Package agent is what runs beside a node: here the HTTP side of operations (health, readiness,
 // metrics). It asks the node through small interfaces and knows nothing of its inside.
 package agent
 

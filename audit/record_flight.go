@@ -18,6 +18,9 @@ func checkAssignment(a *Assignment) error {
 	if a == nil {
 		return fmt.Errorf("%w: empty assignment", ErrLeaf)
 	}
+	if len(a.Attempts) == 0 {
+		return fmt.Errorf("%w: an assignment of nobody", ErrLeaf)
+	}
 	faults := []error{
 		digest("action_id", a.ActionId), digest("candidates_digest", a.CandidatesDigest),
 		digest("epoch_seed", a.EpochSeed), digest("block_hash", a.BlockHash),

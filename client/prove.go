@@ -115,17 +115,19 @@ func (c *Client) proofFile(ctx context.Context, height int64, file *ProofFile) (
 
 // commit fetches a signed header, and waits for it if it is that of the block that comes next.
 func (c *Client) commit(ctx context.Context, height int64) (*coretypes.ResultCommit, error) {
-	for {
+	for came := false; ; {
 		signed, err := each(ctx, c, func(ctx context.Context, n *rpchttp.HTTP) (*coretypes.ResultCommit, error) {
 			return n.Commit(ctx, &height)
 		})
-		newest, newestErr := int64(0), error(nil)
-		if err != nil {
-			newest, newestErr = c.Newest(ctx)
+		if err == nil {
+			return signed, nil
 		}
-		if err == nil || newestErr != nil || newest >= height || newest < height-1 {
-			return signed, errors.Join(err, newestErr)
+		newest, newestErr := c.Newest(ctx)
+		// The header may have come between the two questions: it is asked for once more then.
+		if newestErr != nil || newest < height-1 || came {
+			return nil, errors.Join(err, newestErr)
 		}
+		came = newest >= height
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: header %d does not come: %w", ErrUnreachable, height, ctx.Err())

@@ -187,7 +187,9 @@ func (t *teller) assignment(m Moment, a *audit.Assignment) {
 	if len(a.Witnesses) > 0 {
 		added.append("witnesses: " + addressesText(a.Witnesses))
 	}
-	t.began(a.StartedMs)
+	if len(t.attempts) > 0 { // DecodeLeaf saw to it; a story must not rest on that
+		t.began(a.StartedMs)
+	}
 }
 
 // offset shows a time on C as what passed since the start.

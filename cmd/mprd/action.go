@@ -18,7 +18,8 @@ func actionCommand() *cobra.Command {
 		Use: "action", Short: "Request, approve, cancel and look at actions", GroupID: groupUse,
 	}
 	cmd.AddCommand(requestCommand(), voteCommand("approve", tx.Verdict_VERDICT_APPROVE),
-		voteCommand("reject", tx.Verdict_VERDICT_REJECT), relayCommand(), cancelCommand(), showCommand(),
+		voteCommand("reject", tx.Verdict_VERDICT_REJECT), relayCommand(), cancelCommand(), attestCommand(),
+		showCommand(),
 		listCommand(), waitCommand())
 	return cmd
 }

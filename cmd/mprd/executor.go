@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +15,8 @@ import (
 	"mprd/abci"
 	"mprd/agent"
 	"mprd/agent/executor"
+	"mprd/client"
+	"mprd/state"
 )
 
 func executorCommand() *cobra.Command {
@@ -21,7 +26,7 @@ func executorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "executor",
 		Short: "Carry out what the chain authorises and assigns to an operator",
-		Long: `executor follows the chain by light client over two or more nodes and runs a driver for each
+		Long: `executor follows the chain by light client over one or more nodes and runs a driver for each
 action that is assigned to its operator, once it has verified the header, the INTENT in the audit
 log, its own assignment and the fencing token. No node can make it act; one that lies can delay it.
 It journals what it begins and what it signs, so that neither a crash nor a restart repeats what is
@@ -81,22 +86,63 @@ func runExecutor(s *session, trust *lightFlags, from, account, path string) erro
 	if c.Signer, err = unlock(s.cmd, s.options, from); err != nil {
 		return err
 	}
-	light, err := trust.open(s) // it may tell the chain's id
+	if _, err := trust.trust(s); err != nil { // it may tell the chain's id
+		return err
+	}
+	own, err := s.options.ofChain("executor", "")
+	if err != nil {
+		return err
+	}
+	own = filepath.Join(own, from)
+	if trust.dir == "" { // not the one of other commands: it is held as long as this one runs
+		trust.dir = filepath.Join(own, "light")
+	}
+	if c.JournalDir == "" {
+		c.JournalDir = filepath.Join(own, "journal")
+	}
+	if nodes := s.options.Nodes; len(nodes) == 1 {
+		log.Warn().Str("node", nodes[0]).Msg("one node alone: no second one confirms its headers; it can delay all")
+		s.options.Nodes = append(nodes, nodes[0])
+	}
+	light, err := trust.open(s)
 	if err != nil {
 		return err
 	}
 	defer light.Close()
-	if c.JournalDir == "" {
-		if c.JournalDir, err = s.options.ofChain("executor", from); err != nil {
-			return err
-		}
-	}
+	warnOfIdleness(s, &c, log)
 	c.ChainID = s.options.ChainID
 	e, err := executor.New(c, light)
 	if err != nil {
 		return err
 	}
 	return serveWhile(file.MetricsAddress, log, e.Metrics(), func() error { return e.Run(s.ctx()) })
+}
+
+// warnOfIdleness says what will keep the executor from ever being called. It is a node's word.
+func warnOfIdleness(s *session, c *executor.Config, log zerolog.Logger) {
+	var operator state.Operator
+	err := s.client.Row(s.ctx(), "operators", c.Operator[:], &operator)
+	switch {
+	case errors.Is(err, client.ErrNotFound):
+		log.Warn().Str("operator", c.Operator.String()).
+			Msg("not a registered operator: nothing will be assigned; see: mprd operator register --group")
+		return
+	case err != nil:
+		return
+	case operator.Stake == 0 || operator.Suspended:
+		log.Warn().Uint64("stake", operator.Stake).Bool("suspended", operator.Suspended).
+			Msg("without stake, or suspended, nothing is assigned")
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Drivers)) {
+		target, err := s.client.Target(s.ctx(), id)
+		switch {
+		case errors.Is(err, client.ErrNotFound):
+			log.Warn().Str("target", id).Msg("the chain has no such target")
+		case err == nil && !slices.Contains(operator.ExecutorGroups, target.ExecutorGroup):
+			log.Warn().Str("target", id).Str("executor_group", target.ExecutorGroup).
+				Strs("groups", operator.ExecutorGroups).Msg("the operator does not execute for the target's group")
+		}
+	}
 }
 
 // serveWhile serves health and metrics while a program runs; an empty address serves nothing.
@@ -151,7 +197,7 @@ const executorExample = `# mprd executor: what it operates, and how.
 log_level = "info"        # debug, info, warn or error
 log_format = "console"    # or json
 metrics_address = ""      # /healthz, /readyz and /metrics; empty: none
-journal = ""              # default: HOME/executor/CHAIN-ID
+journal = ""              # default: HOME/executor/CHAIN-ID/KEY/journal
 poll = "100ms"            # how often nodes are asked
 at_once = 64              # drivers that run at the same time
 news_age_max = "10s"      # nothing is done on headers that are older by this machine's clock

@@ -100,6 +100,9 @@ func (d *driverFile) make(log zerolog.Logger) (driver.Driver, []string, error) {
 		given(&c.WallTime, d.WallTime)
 		given(&c.TryTime, d.TryTime)
 		one, err := driver.NewWebhook(c)
+		if err == nil {
+			log.Info().Str("url", c.URL).Str("public_key", one.PublicKey()).Msg("what the receiver verifies with")
+		}
 		return one, d.Targets, err
 	case "haproxy":
 		c := driver.DefaultConfigHAProxy()

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -69,7 +70,8 @@ func requestCommand() *cobra.Command {
 		sub := opCommand(o)
 		if strings.HasPrefix(o.use, "rotate") {
 			sub.Flags().StringVar(&digest, "digest", "", "SHA-256 of the credential's public part, hex")
-			sub.Flags().StringVar(&public, "public", "", "file with the credential's public part")
+			sub.Flags().StringVar(&public, "public", "",
+				"file with the credential's public part; of a PEM certificate the leaf's DER counts")
 		}
 		cmd.AddCommand(sub)
 	}
@@ -164,6 +166,15 @@ func parseRoute(m *tx.RequestAction, args []string) error {
 	return nil
 }
 
+// publicDigest names a credential's public part: of a certificate, the SHA-256 of the leaf's DER (the first
+// one in a PEM file), as drivers check it (docs/drivers.md); of anything else, that of the file.
+func publicDigest(raw []byte) tx.Digest {
+	if block, _ := pem.Decode(raw); block != nil && block.Type == "CERTIFICATE" {
+		raw = block.Bytes
+	}
+	return sha256.Sum256(raw)
+}
+
 func parseRotate(m *tx.RequestAction, args []string, digest, public string) error {
 	rotate := &tx.Rotate{Credential: args[0], Version: args[1]}
 	switch {
@@ -172,7 +183,7 @@ func parseRotate(m *tx.RequestAction, args []string, digest, public string) erro
 		if err != nil {
 			return err
 		}
-		sum := sha256.Sum256(raw)
+		sum := publicDigest(raw)
 		rotate.Digest = sum[:]
 	case digest != "":
 		raw, err := hex.DecodeString(digest)

@@ -230,6 +230,9 @@ func (s *session) report(o *outcome, refused error) error {
 	}
 	if refused != nil {
 		say(s.cmd, "mprd: %s", describe(refused))
+		if o.State == "DENIED" { // by whichever gate
+			return silent(exitDenied)
+		}
 		return silent(exitCode(refused))
 	}
 	switch o.State {

@@ -60,9 +60,9 @@ func (p *Params) RequesterHeadroom(slash, detect, inFlight, his uint64) (uint64,
 	return min(headroom, share-his), nil
 }
 
-// StakeCoverage is the least Coverage of the classes by which an executor can harm a requester: silence, a false
-// OK (with witnesses or without) and receipt equivocation. The value at risk with a stake stays within it, so
-// that none of the three pays. ErrRange if the stake is above the supply.
+// StakeCoverage is the least Coverage of the classes by which an executor can harm a requester: silence, a
+// false OK (with witnesses or without) and receipt equivocation. The value at risk with a stake stays within
+// it, so that none of the three pays. ErrRange if the stake is above the supply.
 func (p *Params) StakeCoverage(stake uint64, witnessed bool) (uint64, error) {
 	falseOK := p.DetectFalseAlone
 	if witnessed {

@@ -31,8 +31,8 @@ const (
 // their order does not matter and none is changed.
 //
 // It gives what to tell CometBFT, by key, each key once; and the set as it is then, by key. Nothing moves
-// away from its target, so a target that stays is reached. (A set of a total below 4 is first multiplied.) In
-// this order, each step only as far as the rules allow:
+// away from its target, so a target that stays is reached. (A set of a total below 4 may be multiplied
+// first.) In this order, each step only as far as the rules allow:
 //
 //	a. the urgent go whole: the tombstoned, then the jailed
 //	b. newcomers enter and powers rise
@@ -42,7 +42,7 @@ const (
 // of power that both sets have in common are more than two thirds. So less than a third of a set's power is
 // new to the one before, and who signed for the new set, more than two thirds of it, has more than a third of
 // the old: what a light client asks that skips. Only the removal of the tombstoned breaks the second and the
-// fourth; if it breaks the fourth nothing else moves in that block.
+// fourth; if it breaks the fourth nothing else moves in that block, for nothing else brings shares back.
 //
 // Falls before rises would leave the last of the old set at a power so low that no newcomer fits in beside
 // it. For the same reason a validator enters with the least power of the eligible and does not fall below it,
@@ -64,19 +64,17 @@ func Plan(previous, target []Validator, urgent map[Key]Urgency, p SetParams) ([]
 	t.sizeMin, t.sizeMax = int(p.MinValidators), 2*max(int(p.MaxValidators), len(wanted))
 
 	t.expel(Tombstoned)
+	t.expel(Jailed)
 	short := t.wanted() < t.sizeMin
-	if t.allowed() {
-		t.expel(Jailed)
-		if short {
-			t.keep()
-		}
-		if !t.jump() {
-			t.refine()
-			t.step(p.PowerMin())
-			if !t.moved() {
-				t.step(1)
-			}
-		}
+	if short {
+		t.keep()
+	}
+	t.step(p.PowerMin())
+	if !t.moved() {
+		t.step(1)
+	}
+	if !t.moved() && !t.settled() && t.wasTotal <= PowerTotalMax/powerMinLow {
+		t.refine()
 	}
 	updates, next := t.result()
 	return updates, next, t.alarm(short)
@@ -171,27 +169,6 @@ func (t *table) keep() {
 	}
 }
 
-// jump goes the whole way, if that is allowed.
-func (t *table) jump() bool {
-	if t.wanted() < t.sizeMin {
-		return false // the set is kept, and too small
-	}
-	ends := make([]uint64, len(t.seats))
-	for i := range t.seats {
-		ends[i] = t.seats[i].want
-	}
-	return t.try(ends)
-}
-
-// refine multiplies all powers if there are too few for whole numbers between them. Shares stay as they are.
-func (t *table) refine() {
-	if total, _ := t.total(); total < powerMinLow {
-		for i := range t.seats {
-			t.seats[i].now *= powerMinLow
-		}
-	}
-}
-
 // step is steps b and c. Who enters has the power floor; who goes falls to it, and from there to nothing.
 // While somebody waits to enter, c is left out if anything moved before: with the power that leaves, room for
 // him does.
@@ -225,6 +202,14 @@ func (t *table) step(floor uint64) {
 		}
 		return min(s.now, s.want)
 	})
+}
+
+// refine multiplies all powers, which leaves shares as they are. It is needed where no step is allowed
+// because there are too few whole numbers: in sets of a total below 4.
+func (t *table) refine() {
+	for i := range t.seats {
+		t.seats[i].now *= powerMinLow
+	}
 }
 
 // remove takes a member out, if that is allowed.
@@ -319,6 +304,10 @@ func (t *table) wanted() (count int) {
 
 func (t *table) moved() bool {
 	return slices.ContainsFunc(t.seats, func(s seat) bool { return s.now != s.was })
+}
+
+func (t *table) settled() bool {
+	return !slices.ContainsFunc(t.seats, func(s seat) bool { return s.now != s.want })
 }
 
 // sorted gives the seats' places in an order, equal ones by key.

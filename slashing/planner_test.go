@@ -171,6 +171,18 @@ func TestAFifthEntersInOneBlockAndLeavesInOne(t *testing.T) {
 	}
 }
 
+func TestNewcomersEnterInTheOrderOfElection(t *testing.T) {
+	set := members(0, 5, 10_000)
+	target := append(slices.Clone(set), members(5, 8, 20_000)...)
+	target = append(target, members(8, 9, 30_000)...)
+	n := newNetwork(t, defaults, set)
+	n.block(target, nil) // two enter: three would be 3/8
+	if len(n.set) != 7 || n.set[5].Key != key(5) || n.set[6].Key != key(8) {
+		t.Errorf("entered: %v", n.set)
+	}
+	n.reaches(target, nil, 10)
+}
+
 func TestTheTotalIsFullAndPowerStillMoves(t *testing.T) {
 	third := uint64(PowerTotalMax / 3)
 	p := defaults
@@ -248,6 +260,25 @@ func TestAChangeOverIsAtMostTwiceTheSet(t *testing.T) {
 	}
 }
 
+// TestATargetOfMoreThanTheMaximumIsReached since the maximum may have been lowered after the election.
+func TestATargetOfMoreThanTheMaximumIsReached(t *testing.T) {
+	p := defaults
+	p.MaxValidators = 5
+	n := newNetwork(t, p, members(0, 5, 1_000_000))
+	n.reaches(members(10, 35, 900_000), nil, 10)
+}
+
+func TestOfManyWhoAreNotWantedTheWeakestGoFirst(t *testing.T) {
+	set := append(members(0, 5, 20_000), members(5, 6, 10_000)...)
+	p := defaults
+	p.MinValidators = 2
+	n := newNetwork(t, p, set)
+	n.block(members(3, 5, 20_000), nil) // a third is 36 666
+	if want := append(members(1, 3, 10_000), members(3, 5, 20_000)...); !slices.Equal(n.set, want) {
+		t.Errorf("left %v", n.set)
+	}
+}
+
 // TestNoInputBreaksThePlanner gives it what no election would.
 func TestNoInputBreaksThePlanner(t *testing.T) {
 	anything := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Validator {
@@ -287,4 +318,17 @@ func TestNoInputBreaksThePlanner(t *testing.T) {
 			t.Fatalf("%v and %v do not give %v", previous, updates, next)
 		}
 	})
+}
+
+// BenchmarkPlan is the dearest block: each of 100 is replaced, and one block in which nothing moves.
+func BenchmarkPlan(b *testing.B) {
+	set := members(0, 100, 1_000_000)
+	for name, target := range map[string][]Validator{"change-over": members(100, 200, 999_999), "idle": set} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Plan(set, target, nil, defaults)
+			}
+		})
+	}
 }

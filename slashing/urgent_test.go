@@ -17,6 +17,33 @@ func TestEverybodyJailedLeavesTheMinimum(t *testing.T) {
 	n.reaches(members(0, 7, 10_000), nil, 10) // all are let out
 }
 
+func TestOfManyUrgentTheMostPowerfulGoFirstAndEqualOnesByKey(t *testing.T) {
+	set := append(members(0, 5, 10_000), members(5, 7, 15_000)...)
+	for why, c := range map[Urgency]struct {
+		left  []Validator
+		alarm Alarm
+	}{
+		Jailed:     {members(1, 5, 10_000), AlarmShort},
+		Tombstoned: {members(4, 5, 10_000), AlarmTombstoned},
+	} {
+		n := newNetwork(t, defaults, set)
+		n.settle(set, everybody(set, why), 3)
+		if !slices.Equal(n.set, c.left) || n.alarm != c.alarm {
+			t.Errorf("left %v, %q", n.set, n.alarm)
+		}
+	}
+}
+
+// TestTombstonedBeforeJailed when there is room for one only.
+func TestTombstonedBeforeJailed(t *testing.T) {
+	set := append(members(0, 4, 10_000), members(4, 5, 12_000)...)
+	n := newNetwork(t, defaults, set)
+	n.block(set, map[Key]Urgency{key(0): Tombstoned, key(4): Jailed})
+	if want := append(members(1, 4, 10_000), members(4, 5, 12_000)...); !slices.Equal(n.set, want) {
+		t.Errorf("left %v", n.set)
+	}
+}
+
 func TestAJailedOneGoesWholeInTheSameBlock(t *testing.T) {
 	set := members(0, 5, 10_000)
 	n := newNetwork(t, defaults, set)

@@ -53,7 +53,7 @@ func (c *Client) Export(ctx context.Context, dir string, progress func(done, of 
 	if err := log.VerifyAll(head); err != nil {
 		return badProof("%w", err)
 	}
-	return replaceFile(filepath.Join(dir, exportHead), proof, 0o644)
+	return ReplaceFile(filepath.Join(dir, exportHead), proof, 0o644)
 }
 
 // openExportLog makes the folder, or takes up one that an export was begun in.

@@ -23,7 +23,7 @@ type InFlight struct {
 func (c *Client) FlightsOf(ctx context.Context, operator tx.Address) ([]InFlight, error) {
 	var list []InFlight
 	err := c.Flights(ctx, func(f InFlight) error {
-		if attemptOf(f.Action, operator) >= 0 {
+		if AttemptOf(f.Action, operator) >= 0 {
 			list = append(list, f)
 		}
 		return nil
@@ -49,8 +49,8 @@ func (c *Client) Flights(ctx context.Context, visit func(InFlight) error) error 
 	})
 }
 
-// attemptOf is the operator's attempt, or -1. Nobody has two: they are of distinct entities.
-func attemptOf(a *state.Action, operator tx.Address) int {
+// AttemptOf is the operator's attempt, or -1. Nobody has two: they are of distinct entities.
+func AttemptOf(a *state.Action, operator tx.Address) int {
 	for i := range a.Attempts {
 		if bytes.Equal(a.Attempts[i].Operator, operator[:]) {
 			return i
@@ -72,7 +72,7 @@ type Flight struct {
 }
 
 // Attempt is the operator's attempt at the action, or -1 if he is not assigned.
-func (f *Flight) Attempt(operator tx.Address) int { return attemptOf(f.Action, operator) }
+func (f *Flight) Attempt(operator tx.Address) int { return AttemptOf(f.Action, operator) }
 
 // Fence is the fencing token of an attempt.
 func (f *Flight) Fence(attempt int) tx.Fence {

@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -91,15 +90,6 @@ func (e *Executor) lookAfter(ctx context.Context, seen map[tx.Digest]bool) error
 	return e.lookAt(ctx, wanted)
 }
 
-func attemptOf(a *state.Action, operator tx.Address) int {
-	for i := range a.Attempts {
-		if bytes.Equal(a.Attempts[i].Operator, operator[:]) {
-			return i
-		}
-	}
-	return -1
-}
-
 // unanswered: attempt i has begun, and the chain has no receipt of it and has not passed it over.
 func unanswered(a *state.Action, i int) bool {
 	at := &a.Attempts[i]
@@ -112,7 +102,7 @@ func turn(a *state.Action, i int) bool { return int(a.Current) == i && unanswere
 
 // concerns: a node's word is worth a proof, which is all that it can cost.
 func (e *Executor) concerns(hint client.InFlight) bool {
-	i := attemptOf(hint.Action, e.config.Operator)
+	i := client.AttemptOf(hint.Action, e.config.Operator)
 	if i < 0 {
 		return false
 	}

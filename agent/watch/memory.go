@@ -152,32 +152,12 @@ func (m *Memory) save() error {
 	if len(raw) > memoryBytesMax {
 		return fmt.Errorf("%w: %s: %d bytes, limit %d", ErrMemory, m.path, len(raw), memoryBytesMax)
 	}
-	if err := replace(m.path, raw); err != nil {
+	if err := client.ReplaceFile(m.path, raw, 0o600); err != nil {
 		return fmt.Errorf("%w: %s cannot be written, and what it forgot would be said again: %w\n"+
 			"  what to do: make room, and start it again; it goes on where the file ends", ErrMemory, m.path, err)
 	}
 	m.saved = raw
 	return nil
-}
-
-// replace writes a file so that it is whole at any time, also after power was lost.
-func replace(path string, content []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func (m *Memory) close() error { return m.lock.Close() }

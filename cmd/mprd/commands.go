@@ -19,6 +19,7 @@ func commands() []*cobra.Command {
 		accountCommand(),
 		operatorCommand(),
 		policyCommand(),
+		economicsCommand(),
 		txCommand(),
 
 		auditCommand(),

@@ -65,9 +65,9 @@ func (r *Result) epochs() int {
 
 // writeAxes draws a line for every power of ten that a utility reaches.
 func (r *Result) writeAxes(b *strings.Builder, epochs int) {
-	top := r.decades()
-	for decade := -top; decade <= top; decade++ {
-		y := yOf(decade*1000, top)
+	s := r.span()
+	for decade := -s.down; decade <= s.up; decade++ {
+		y := s.yOf(decade * 1000)
 		label := "0"
 		if decade != 0 {
 			label = "1" + strings.Repeat("0", max(decade, -decade)-1)
@@ -86,7 +86,7 @@ func (r *Result) writeAxes(b *strings.Builder, epochs int) {
 
 // points are an agent's, thinned to what the eye can tell apart.
 func (r *Result) points(a *Agent, epochs int) string {
-	top := r.decades()
+	s := r.span()
 	step := max(1, epochs/plotPointsMax)
 	var points []string
 	for i := 0; i < epochs; i++ {
@@ -97,21 +97,29 @@ func (r *Result) points(a *Agent, epochs int) string {
 		if epochs > 1 {
 			x += i * plotInnerW / (epochs - 1)
 		}
-		points = append(points, fmt.Sprintf("%d,%d", x, yOf(scaled(a.Series[i]), top)))
+		points = append(points, fmt.Sprintf("%d,%d", x, s.yOf(scaled(a.Series[i]))))
 	}
 	return strings.Join(points, " ")
 }
 
-// decades is how many powers of ten the plot spans each way, at least one.
-func (r *Result) decades() int {
-	most := 1
+// span is how many powers of ten the plot has above and below zero.
+type span struct{ up, down int }
+
+// span holds every utility, and one power of ten each way at least.
+func (r *Result) span() span {
+	s := span{1, 1}
 	for _, a := range r.Agents {
 		for _, utility := range a.Series {
-			s := scaled(utility)
-			most = max(most, (max(s, -s)+999)/1000)
+			at := scaled(utility)
+			s.up, s.down = max(s.up, (at+999)/1000), max(s.down, (999-at)/1000)
 		}
 	}
-	return most
+	return s
+}
+
+// yOf places thousandths of a decade; up is less.
+func (s span) yOf(scaled int) int {
+	return plotTop + (s.up*1000-scaled)*plotInnerH/((s.up+s.down)*1000)
 }
 
 // scaled maps base units to thousandths of a decade: 1 token is 1000, 10 tokens 2000, 100 tokens 3000, linear
@@ -129,8 +137,4 @@ func scaled(utility int64) int {
 		decade, low = decade+1, low*10
 	}
 	return sign * (decade*1000 + int((size-low)/(low*9/1000)))
-}
-
-func yOf(scaled, decades int) int {
-	return plotTop + plotInnerH/2 - scaled*(plotInnerH/2)/(decades*1000)
 }

@@ -220,6 +220,17 @@ func TestThePlotIsWellFormedAndHasALineForEveryAgent(t *testing.T) {
 	}
 }
 
+func TestThePlotHoldsEveryUtility(t *testing.T) {
+	r := Result{Agents: []Agent{{Series: []int64{5 * tx.UnitsPerToken, -200 * tx.UnitsPerToken}}}}
+	s := r.span()
+	if s != (span{2, 4}) || s.yOf(2000) != plotTop || s.yOf(-4000) != plotTop+plotInnerH {
+		t.Errorf("%+v: from %d to %d", s, s.yOf(2000), s.yOf(-4000))
+	}
+	if got := (&Result{}).span(); got != (span{1, 1}) {
+		t.Errorf("of nothing: %+v", got)
+	}
+}
+
 func TestThePlotsScaleRisesByDecades(t *testing.T) {
 	const token = tx.UnitsPerToken
 	for utility, want := range map[int64]int{

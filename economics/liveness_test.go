@@ -163,3 +163,23 @@ func TestParametersAreHeldToEachOther(t *testing.T) {
 		t.Errorf("the least unbonding time itself: %v", err)
 	}
 }
+
+func TestMoreDeliveredNeverScoresLess(t *testing.T) {
+	p := Defaults()
+	rapid.Check(t, func(t *rapid.T) {
+		assigned := rapid.Uint64Range(0, 1<<62).Draw(t, "assigned")
+		done := rapid.Uint64Range(0, assigned).Draw(t, "done")
+		less, err1 := p.Throughput(done, assigned)
+		more, err2 := p.Throughput(rapid.Uint64Range(done, assigned).Draw(t, "more"), assigned)
+		if err1 != nil || err2 != nil || more < less {
+			t.Fatalf("throughput %d after %d (%v %v)", more, less, err1, err2)
+		}
+		expected := rapid.Uint64().Draw(t, "expected")
+		seen := rapid.Uint64Range(0, expected).Draw(t, "seen")
+		less, err1 = p.Uptime(seen, expected)
+		more, err2 = p.Uptime(rapid.Uint64Range(seen, expected).Draw(t, "seen more"), expected)
+		if err1 != nil || err2 != nil || more < less {
+			t.Fatalf("uptime %d after %d (%v %v)", more, less, err1, err2)
+		}
+	})
+}

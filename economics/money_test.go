@@ -271,3 +271,22 @@ func TestAStakeCoversWhatItsWeakestClassCovers(t *testing.T) {
 		t.Error("a stake above the supply was taken")
 	}
 }
+
+func TestMoreStakeOrDetectionNeverCoversLess(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, slash := drawParams(t), anAmount.Draw(t, "slash")
+		detect := rapid.Uint64Range(0, PPM).Draw(t, "detect")
+		less, err1 := p.Coverage(slash, detect)
+		more, err2 := p.Coverage(rapid.Uint64Range(slash, tx.SupplyMax).Draw(t, "more"),
+			rapid.Uint64Range(detect, PPM).Draw(t, "surer"))
+		if err1 != nil || err2 != nil || more < less {
+			t.Fatalf("%d after %d (%v %v)", more, less, err1, err2)
+		}
+		stake := anAmount.Draw(t, "stake")
+		small, err1 := p.StakeCoverage(stake, false)
+		large, err2 := p.StakeCoverage(rapid.Uint64Range(stake, tx.SupplyMax).Draw(t, "larger"), false)
+		if err1 != nil || err2 != nil || large < small || small > stake {
+			t.Fatalf("%d after %d (%v %v)", large, small, err1, err2)
+		}
+	})
+}

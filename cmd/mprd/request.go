@@ -127,18 +127,27 @@ func (s *session) request(m *tx.RequestAction, f *requestFlags) error {
 	return s.submit(body)
 }
 
+// whole reads a number of people's.
+func whole(what, text string, bits int) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, bits)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %q, want a whole number that fits %d bits", what, text, bits)
+	}
+	return n, nil
+}
+
 func parseScale(m *tx.RequestAction, args []string) error {
-	n, err := strconv.ParseUint(args[0], 10, 32)
+	n, err := whole("replicas", args[0], 32)
 	m.Op = &tx.RequestAction_Scale{Scale: &tx.Scale{Replicas: uint32(n)}}
 	return err
 }
 
 func parseThrottle(m *tx.RequestAction, args []string) error {
-	rate, err := strconv.ParseUint(args[0], 10, 64)
+	rate, err := whole("requests per second", args[0], 64)
 	if err != nil {
 		return err
 	}
-	burst, err := strconv.ParseUint(args[1], 10, 64)
+	burst, err := whole("burst", args[1], 64)
 	m.Op = &tx.RequestAction_Throttle{Throttle: &tx.Throttle{RequestsPerSecond: rate, Burst: burst}}
 	return err
 }

@@ -176,15 +176,6 @@ func (w *world) unbond() error {
 	return nil
 }
 
-// check holds the invariants after a block: the supply identity and backed escrows.
-func (w *world) check() error {
-	var bonds uint64
-	for i := range w.operators {
-		bonds += w.bonded(i)
-	}
-	return w.money.hold(bonds, uint64(len(w.flying))*w.config.ExecutionFee)
-}
-
 // bonded is what an operator has in the bond escrow.
 func (w *world) bonded(who int) uint64 {
 	var total uint64

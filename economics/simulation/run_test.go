@@ -80,7 +80,7 @@ func TestOneSeedIsOneRun(t *testing.T) {
 	}
 }
 
-// TestNothingIsMintedOrLostWhateverTheRun is invariants 1 to 4, 7, 12 and 13 over any roster and
+// TestNothingIsMintedOrLostWhateverTheRun is invariants 1 to 4, 7, 9, 12, 13 and 22 over any roster and
 // parameters: Run checks them after every block and fails if one does not hold.
 func TestNothingIsMintedOrLostWhateverTheRun(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -108,19 +108,22 @@ func TestNothingIsMintedOrLostWhateverTheRun(t *testing.T) {
 	})
 }
 
-func TestALedgerThatLostAUnitIsFound(t *testing.T) {
-	for name, spoil := range map[string]func(*ledger){
-		"supply":   func(l *ledger) { l.account[0]-- },
-		"minted":   func(l *ledger) { l.active[0]++ },
-		"vouchers": func(l *ledger) { l.vouchers[0] = []voucher{{9, 1}} },
-		"bonds":    func(l *ledger) { l.account[0]--; l.pool[bondEscrow]++ },
-		"fees":     func(l *ledger) { l.account[0]--; l.pool[feeEscrow]++ },
+func TestAWorldThatLostAUnitIsFound(t *testing.T) {
+	for name, spoil := range map[string]func(*world){
+		"supply":   func(w *world) { w.money.account[0]-- },
+		"minted":   func(w *world) { w.money.active[0]++ },
+		"vouchers": func(w *world) { w.money.vouchers[0] = []voucher{{9, 1}} },
+		"bonds":    func(w *world) { w.money.account[0]--; w.money.pool[bondEscrow]++ },
+		"fees":     func(w *world) { w.money.account[0]--; w.money.pool[feeEscrow]++ },
+		"slashed":  func(w *world) { w.operators[0].slashed = w.config.Stake + 1 },
+		"reserved": func(w *world) { w.operators[0].reserved[0]++ },
+		"final":    func(w *world) { w.released = []release{{1, 0, 0, 1}} },
 	} {
 		w, err := newWorld(DefaultConfig(economics.Defaults(), 1))
 		if err != nil {
 			t.Fatal(err)
 		}
-		spoil(w.money)
+		spoil(w)
 		if err := w.check(); !errors.Is(err, ErrBroken) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -69,12 +69,8 @@ func Plan(previous, target []Validator, urgent map[Key]Urgency, p SetParams) ([]
 	if short {
 		t.keep()
 	}
-	t.step(p.PowerMin())
-	if !t.moved() {
-		t.step(1)
-	}
-	if !t.moved() && !t.settled() && t.wasTotal <= PowerTotalMax/powerMinLow {
-		t.refine()
+	if !t.settled() {
+		t.approach(p.PowerMin())
 	}
 	updates, next := t.result()
 	return updates, next, t.alarm(short)
@@ -166,6 +162,18 @@ func (t *table) keep() {
 		if size >= t.sizeMin || s.want < s.now {
 			s.want = s.now
 		}
+	}
+}
+
+// approach takes what steps there are: with the floor, or with none; or it makes room for those of the next
+// block.
+func (t *table) approach(floor uint64) {
+	t.step(floor)
+	if !t.moved() {
+		t.step(1)
+	}
+	if !t.moved() && t.wasTotal <= PowerTotalMax/powerMinLow {
+		t.refine()
 	}
 }
 

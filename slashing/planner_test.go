@@ -269,12 +269,13 @@ func TestATargetOfMoreThanTheMaximumIsReached(t *testing.T) {
 }
 
 func TestOfManyWhoAreNotWantedTheWeakestGoFirst(t *testing.T) {
-	set := append(members(0, 5, 20_000), members(5, 6, 10_000)...)
+	stay := members(1, 3, 25_000)
+	set := slices.Concat(members(0, 1, 30_000), stay, members(3, 5, 10_000))
 	p := defaults
 	p.MinValidators = 2
 	n := newNetwork(t, p, set)
-	n.block(members(3, 5, 20_000), nil) // a third is 36 666
-	if want := append(members(1, 3, 10_000), members(3, 5, 20_000)...); !slices.Equal(n.set, want) {
+	n.block(stay, nil) // the strongest would fit in too, but alone
+	if len(n.set) != 3 || !slices.Equal(n.set[1:], stay) || n.set[0].Power >= 30_000 {
 		t.Errorf("left %v", n.set)
 	}
 }

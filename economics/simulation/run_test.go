@@ -245,3 +245,24 @@ func TestThePlotsScaleRisesByDecades(t *testing.T) {
 		}
 	}
 }
+
+// TestReportingOneselfSavesOnlyTheWhistleblowersShare: that is S_eff, what the checker counts with.
+func TestReportingOneselfSavesOnlyTheWhistleblowersShare(t *testing.T) {
+	p := economics.Defaults()
+	kept := map[Kind]uint64{SelfReporter: economics.PPM - p.WhistleRate, Equivocator: economics.PPM}
+	for kind, share := range kept {
+		c := DefaultConfig(p, 5)
+		c.Agents = []Kind{Honest, Honest, kind}
+		c.Epochs = 60 // the case is over, the rest unbonds
+		r := run(t, c)
+		a := r.Agents[2]
+		lost, err := economics.Share(a.Slashed, share)
+		if err != nil || a.Slashed == 0 {
+			t.Fatalf("%s: slashed %d (%v)", kind, a.Slashed, err)
+		}
+		earned := int64(a.Reward+a.Fees+a.External) - int64(a.Cost)
+		if rest := a.Utility + int64(lost) - earned; rest > 0 || rest < -tx.UnitsPerToken { // receipts' fees
+			t.Errorf("%s: utility %d, slashed %d, earned %d", kind, a.Utility, a.Slashed, earned)
+		}
+	}
+}

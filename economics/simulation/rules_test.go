@@ -45,7 +45,8 @@ func TestAFalseAccuserLosesHalfOrAllOfTheBond(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := w.config.Balance
-		outcomes[[3]uint64{start - w.money.account[0], w.money.account[1] - start, w.money.pool[slashReserve]}] = true
+		lost, won := start-w.money.account[0], w.money.account[1]-start
+		outcomes[[3]uint64{lost, won, w.money.pool[slashReserve]}] = true
 		if w.money.active[1] != w.config.Stake {
 			t.Errorf("the accused lost stake: %d left", w.money.active[1])
 		}

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// ReplaceFile puts a file in the place of another so that one of the two is there, whole, at any time, and the
-// new one is durable when it returns.
+// ReplaceFile puts a file in the place of another so that one of the two is there, whole, at any time, and
+// the new one is durable when it returns.
 func ReplaceFile(path string, content []byte, mode os.FileMode) error {
 	next, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {

@@ -128,11 +128,18 @@ func (l *Light) ProveFlight(ctx context.Context, id tx.Digest) (*Flight, error) 
 }
 
 func (l *Light) proveFlight(ctx context.Context, at sighting, id tx.Digest) (*Flight, error) {
-	seen, err := l.see(ctx, at)
-	if err != nil {
-		return nil, err
+	bound, cancel := context.WithTimeout(ctx, l.patience()+sightTime)
+	defer cancel()
+	seen, err := l.see(bound, at)
+	var flight *Flight
+	if err == nil {
+		flight, err = seen.flight(bound, at.node, id)
 	}
-	return seen.flight(ctx, at.node, id)
+	if err != nil && ctx.Err() == nil && bound.Err() != nil {
+		l.hung(at.address)
+		err = fmt.Errorf("%w: it began to answer, and hangs: %w", ErrUnreachable, err)
+	}
+	return flight, err
 }
 
 // Proof is what came of proving one action in flight.
@@ -172,6 +179,8 @@ func (l *Light) proveTogether(ctx context.Context, proofs []Proof) {
 		return
 	}
 	at := nodes[0]
+	ctx, cancel := context.WithTimeout(ctx, l.patience()+sightTime)
+	defer cancel()
 	seen, err := l.see(ctx, at)
 	if err != nil {
 		return // ProveFlight says why

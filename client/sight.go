@@ -15,7 +15,7 @@ import (
 
 const (
 	// sightTime bounds how long one node may take to say its height, and its next header to come.
-	sightTime = 2 * time.Second
+	sightTime = time.Second
 	// staleTime is how old the newest trusted header is when its successors may take longer to be verified.
 	staleTime = time.Minute
 	// restTime is how long a node that lied or did not answer is passed over, while there are others.

@@ -87,7 +87,7 @@ func TestALiarAmongOthersHidesNothing(t *testing.T) {
 
 // TestANodeThatHangsHoldsNothingUp: of three nodes, the first takes questions and answers none.
 func TestANodeThatHangsHoldsNothingUp(t *testing.T) {
-	c := startChain(t, patient(5000, 1), only("exec-1"))
+	c := startChain(t, patient(7000, 1), only("exec-1"))
 	l := newLiar(t, c.address)
 	l.hangs = true
 	l.honest.Store(true)

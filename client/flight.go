@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"mprd/audit"
 	"mprd/state"
@@ -128,7 +129,7 @@ func (l *Light) ProveFlight(ctx context.Context, id tx.Digest) (*Flight, error) 
 }
 
 func (l *Light) proveFlight(ctx context.Context, at sighting, id tx.Digest) (*Flight, error) {
-	bound, cancel := context.WithTimeout(ctx, l.patience()+sightTime)
+	bound, cancel := context.WithTimeout(ctx, l.proofTime(at))
 	defer cancel()
 	seen, err := l.see(bound, at)
 	var flight *Flight
@@ -140,6 +141,15 @@ func (l *Light) proveFlight(ctx context.Context, at sighting, id tx.Digest) (*Fl
 		err = fmt.Errorf("%w: it began to answer, and hangs: %w", ErrUnreachable, err)
 	}
 	return flight, err
+}
+
+// proofTime is how long a node may take for a whole proof; one that is behind is given its moment too.
+func (l *Light) proofTime(at sighting) time.Duration {
+	limit := l.patience() + sightTime
+	if trusted, err := l.light.LastTrustedHeight(); err == nil && at.newest < trusted {
+		limit += behindTime
+	}
+	return limit
 }
 
 // Proof is what came of proving one action in flight.
@@ -179,7 +189,7 @@ func (l *Light) proveTogether(ctx context.Context, proofs []Proof) {
 		return
 	}
 	at := nodes[0]
-	ctx, cancel := context.WithTimeout(ctx, l.patience()+sightTime)
+	ctx, cancel := context.WithTimeout(ctx, l.proofTime(at))
 	defer cancel()
 	seen, err := l.see(ctx, at)
 	if err != nil {

@@ -2,6 +2,7 @@ package action
 
 import (
 	"fmt"
+	"slices"
 
 	"mprd/state"
 	"mprd/tx"
@@ -58,11 +59,7 @@ func (a *attempt) eligible() uint32 {
 		if !ok || !isApprover(account) || account.Entity == a.account.Entity {
 			continue
 		}
-		known := false
-		for _, e := range entities {
-			known = known || e == account.Entity
-		}
-		if !known {
+		if !slices.Contains(entities, account.Entity) {
 			entities = append(entities, account.Entity)
 		}
 	}

@@ -2,6 +2,7 @@ package action
 
 import (
 	"fmt"
+	"slices"
 
 	"mprd/audit"
 	"mprd/state"
@@ -97,11 +98,7 @@ func (a *attempt) hasCapacity() error {
 		if _, weight := candidateOf(a.Context, &member); weight == 0 || member.Entity == a.account.Entity {
 			continue
 		}
-		known := false
-		for _, e := range entities {
-			known = known || e == member.Entity
-		}
-		if !known {
+		if !slices.Contains(entities, member.Entity) {
 			entities = append(entities, member.Entity)
 		}
 		if uint32(len(entities)) >= want {

@@ -1,4 +1,4 @@
-// Package account holds the rules of accounts: transfers, key rotation, and the registration of operators.
+// Package account holds the rules of accounts: transfers and key rotation.
 // Class, entity and roles are no business of these rules: they come from genesis and, later, from governance
 // alone, so that nobody declares himself human. Rules: protocol.md section 2.
 package account
@@ -10,9 +10,6 @@ import (
 	"mprd/state"
 	"mprd/tx"
 )
-
-// reputationStart is a new operator's, in ppm, until the stake module scores it.
-const reputationStart = 1_000_000
 
 // Transfer moves tokens. A new recipient becomes an agent without entity or roles, whose key is bound when it
 // first signs. What is sent to the address of a key that was rotated into an account goes to that account: no
@@ -73,30 +70,5 @@ func RotateKey(c *state.Context, m *tx.RotateKey) error {
 	account.PublicKey = next
 	state.Accounts.Set(c.Overlay, signer, account)
 	c.Emit(state.EventKeyRotated, state.Attribute{Key: "account", Value: c.NameOf(signer)})
-	return nil
-}
-
-// RegisterOperator lets the signer request actions and, with executor groups, execute them.
-func RegisterOperator(c *state.Context, m *tx.RegisterOperator) error {
-	signer := c.Tx.Signer()
-	if state.Operators.Has(c.Overlay, signer) {
-		return fmt.Errorf("%w: %s", tx.CodeRegistered, signer)
-	}
-	account := state.Accounts.Load(c.Overlay, signer)
-	if len(m.ExecutorGroups) > 0 && account.Entity == "" {
-		return fmt.Errorf("%w: %s", tx.CodeNoEntity, signer)
-	}
-	count := state.OperatorCountTable.Load(c.Overlay, state.One{})
-	if count.Units >= uint64(c.Params.OperatorsMax) {
-		return fmt.Errorf("%w: %d are registered", tx.CodeOperatorMax, count.Units)
-	}
-
-	count.Units++
-	state.OperatorCountTable.Set(c.Overlay, state.One{}, count)
-	state.Operators.Set(c.Overlay, signer, &state.Operator{
-		ExecutorGroups: m.ExecutorGroups, Reputation: reputationStart, RegisteredAtMs: c.ChainTimeMs,
-	})
-	state.Join(c.Overlay, signer, account.Entity, m.ExecutorGroups)
-	c.Emit(state.EventRegistered, state.Attribute{Key: "account", Value: c.NameOf(signer)})
 	return nil
 }

@@ -31,7 +31,7 @@ func candidateOf(c *state.Context, m *state.Member) (candidate, uint64) {
 	if operator.Suspended {
 		return candidate{}, 0
 	}
-	weight := state.MulDiv(min(operator.Stake, c.Params.StakeCap), operator.Reputation, 1_000_000)
+	weight := state.MulDiv(min(operator.Stake, c.Params.Economics.StakeCap), operator.Reputation, 1_000_000)
 	return candidate{address, m.Entity, weight}, weight
 }
 

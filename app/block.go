@@ -15,6 +15,9 @@ type Header struct {
 	TimeMs  uint64 // T
 	Hash    []byte // of the block; absent while it is being built and its txs alone are executed
 	AppHash []byte // committed before this block; at the first one, what InitChain returned
+
+	Votes       []state.Ballot      // LastCommit
+	Misbehavior []state.Misbehavior // CometBFT's evidence
 }
 
 // Block is one execution of a block on an overlay. Deliver the txs in their order, then Finish.
@@ -51,6 +54,7 @@ type Outcome struct {
 	Leaves  [][]byte
 	Head    audit.Head
 	Events  []state.Event // of the steps
+	Updates []state.Seat  // for CometBFT's validator set, by key
 }
 
 // Deliver executes raw, which may be any bytes.
@@ -208,8 +212,12 @@ func (b *Block) outcome() *Outcome {
 	if len(b.leaves) > 0 {
 		o.SetRaw(state.AuditHeadKey, head.Encode())
 		o.SetRaw(state.AuditFrontierKey, b.frontier.Encode())
+		state.AuditHeads.Set(o, b.header.Height, &state.AuditHead{Size_: head.Size, Root: head.Root[:]})
 	}
-	return &Outcome{Height: b.header.Height, Overlay: o, Leaves: b.leaves, Head: head, Events: o.TakeEvents()}
+	return &Outcome{
+		Height: b.header.Height, Overlay: o, Leaves: b.leaves, Head: head, Events: o.TakeEvents(),
+		Updates: b.context.Updates,
+	}
 }
 
 // refused is the result of a tx that ended with err, or of one that was done if err is nil.

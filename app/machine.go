@@ -70,7 +70,7 @@ func (m *Machine) open(base state.Reader, used state.NonceSet, h Header) *Block 
 	b.context = state.Context{
 		Overlay: o, Height: h.Height, TimeMs: h.TimeMs, BlockHash: h.Hash,
 		Params: state.ParamsTable.Load(o, state.One{}), Policies: m.policies,
-		Names: make(map[tx.Address]string),
+		Names: make(map[tx.Address]string), Votes: h.Votes, Misbehavior: h.Misbehavior,
 	}
 	return b
 }

@@ -5,6 +5,7 @@ import (
 
 	"mprd/account"
 	"mprd/action"
+	"mprd/slashing"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -24,7 +25,9 @@ var rules = []rule{
 	on(tx.KindAttest, (*tx.Body).GetAttest, action.Attest),
 	on(tx.KindTransfer, (*tx.Body).GetTransfer, account.Transfer),
 	on(tx.KindRotateKey, (*tx.Body).GetRotateKey, account.RotateKey),
-	on(tx.KindRegisterOperator, (*tx.Body).GetRegisterOperator, account.RegisterOperator),
+	on(tx.KindRegisterOperator, (*tx.Body).GetRegisterOperator, slashing.RegisterOperator),
+	on(tx.KindBond, (*tx.Body).GetBond, slashing.Bond),
+	on(tx.KindUnbond, (*tx.Body).GetUnbond, slashing.Unbond),
 }
 
 func on[M any](kind tx.Kind, message func(*tx.Body) M, apply func(*state.Context, M) error) rule {

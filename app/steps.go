@@ -2,6 +2,7 @@ package app
 
 import (
 	"mprd/action"
+	"mprd/slashing"
 	"mprd/state"
 )
 
@@ -11,9 +12,8 @@ type step struct {
 	run  func(*state.Context)
 }
 
-// The steps of a block, in order. Those of later modules have their places: evidence and uptime before the
-// txs; due cases, unbonding, epoch and the validator planner after "misses"; governance before
-// "prune nonces".
+// The steps of a block, in order. Those of governance have their place before "prune nonces". Cases come
+// before unbonding: no race to the exit.
 // Txs come before the watchdog: who answers in the block in which time is over has answered.
 var (
 	stepsBefore = []step{
@@ -24,8 +24,10 @@ var (
 		{"assignment", action.Assign},
 		{"watchdog", action.Watch},
 		{"misses", action.JudgeMisses},
+		{"unbonding", slashing.ReleaseUnbonding},
 		{"waiting actions", expireWaiting},
 		{"prune nonces", pruneNonces},
+		{"prune heads", pruneHeads},
 	}
 )
 
@@ -50,5 +52,14 @@ func expireWaiting(c *state.Context) {
 func pruneNonces(c *state.Context) {
 	if c.TimeMs > c.Params.SkewMsMax {
 		c.PruneNonces(c.TimeMs-c.Params.SkewMsMax, int(c.Params.PrunePerBlockMax))
+	}
+}
+
+// headsKept is for how many blocks an exhibit can be proven against the log as it was.
+const headsKept = 1000
+
+func pruneHeads(c *state.Context) {
+	if c.Height > headsKept && state.AuditHeads.Has(c.Overlay, c.Height-headsKept) {
+		state.AuditHeads.Delete(c.Overlay, c.Height-headsKept)
 	}
 }

@@ -81,6 +81,10 @@ type Record struct {
 	//	*Record_Auto
 	//	*Record_Block
 	//	*Record_Attested
+	//	*Record_Case
+	//	*Record_Rewards
+	//	*Record_Epoch
+	//	*Record_Validators
 	Body isRecord_Body `protobuf_oneof:"body"`
 }
 
@@ -156,6 +160,18 @@ type Record_Block struct {
 type Record_Attested struct {
 	Attested *Attested `protobuf:"bytes,26,opt,name=attested,proto3,oneof" json:"attested,omitempty"`
 }
+type Record_Case struct {
+	Case *Case `protobuf:"bytes,27,opt,name=case,proto3,oneof" json:"case,omitempty"`
+}
+type Record_Rewards struct {
+	Rewards *Rewards `protobuf:"bytes,28,opt,name=rewards,proto3,oneof" json:"rewards,omitempty"`
+}
+type Record_Epoch struct {
+	Epoch *Epoch `protobuf:"bytes,29,opt,name=epoch,proto3,oneof" json:"epoch,omitempty"`
+}
+type Record_Validators struct {
+	Validators *Validators `protobuf:"bytes,30,opt,name=validators,proto3,oneof" json:"validators,omitempty"`
+}
 
 func (*Record_Genesis) isRecord_Body()    {}
 func (*Record_Tx) isRecord_Body()         {}
@@ -168,6 +184,10 @@ func (*Record_Outcome) isRecord_Body()    {}
 func (*Record_Auto) isRecord_Body()       {}
 func (*Record_Block) isRecord_Body()      {}
 func (*Record_Attested) isRecord_Body()   {}
+func (*Record_Case) isRecord_Body()       {}
+func (*Record_Rewards) isRecord_Body()    {}
+func (*Record_Epoch) isRecord_Body()      {}
+func (*Record_Validators) isRecord_Body() {}
 
 func (m *Record) GetBody() isRecord_Body {
 	if m != nil {
@@ -288,6 +308,34 @@ func (m *Record) GetAttested() *Attested {
 	return nil
 }
 
+func (m *Record) GetCase() *Case {
+	if x, ok := m.GetBody().(*Record_Case); ok {
+		return x.Case
+	}
+	return nil
+}
+
+func (m *Record) GetRewards() *Rewards {
+	if x, ok := m.GetBody().(*Record_Rewards); ok {
+		return x.Rewards
+	}
+	return nil
+}
+
+func (m *Record) GetEpoch() *Epoch {
+	if x, ok := m.GetBody().(*Record_Epoch); ok {
+		return x.Epoch
+	}
+	return nil
+}
+
+func (m *Record) GetValidators() *Validators {
+	if x, ok := m.GetBody().(*Record_Validators); ok {
+		return x.Validators
+	}
+	return nil
+}
+
 // XXX_OneofWrappers is for the internal use of the proto package.
 func (*Record) XXX_OneofWrappers() []interface{} {
 	return []interface{}{
@@ -302,6 +350,10 @@ func (*Record) XXX_OneofWrappers() []interface{} {
 		(*Record_Auto)(nil),
 		(*Record_Block)(nil),
 		(*Record_Attested)(nil),
+		(*Record_Case)(nil),
+		(*Record_Rewards)(nil),
+		(*Record_Epoch)(nil),
+		(*Record_Validators)(nil),
 	}
 }
 
@@ -383,6 +435,7 @@ type Tx struct {
 	Code      uint32 `protobuf:"varint,5,opt,name=code,proto3" json:"code,omitempty"`
 	GasUsed   uint64 `protobuf:"varint,6,opt,name=gas_used,json=gasUsed,proto3" json:"gas_used,omitempty"`
 	Fee       uint64 `protobuf:"varint,7,opt,name=fee,proto3" json:"fee,omitempty"`
+	Vouchers  uint64 `protobuf:"varint,8,opt,name=vouchers,proto3" json:"vouchers,omitempty"`
 }
 
 func (m *Tx) Reset()         { *m = Tx{} }
@@ -463,6 +516,13 @@ func (m *Tx) GetGasUsed() uint64 {
 func (m *Tx) GetFee() uint64 {
 	if m != nil {
 		return m.Fee
+	}
+	return 0
+}
+
+func (m *Tx) GetVouchers() uint64 {
+	if m != nil {
+		return m.Vouchers
 	}
 	return 0
 }
@@ -1380,6 +1440,7 @@ type Auto struct {
 	Operator      []byte `protobuf:"bytes,6,opt,name=operator,proto3" json:"operator,omitempty"`
 	Attempt       uint32 `protobuf:"varint,7,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	Fault         bool   `protobuf:"varint,8,opt,name=fault,proto3" json:"fault,omitempty"`
+	Amount        uint64 `protobuf:"varint,9,opt,name=amount,proto3" json:"amount,omitempty"`
 }
 
 func (m *Auto) Reset()         { *m = Auto{} }
@@ -1471,6 +1532,561 @@ func (m *Auto) GetFault() bool {
 	return false
 }
 
+func (m *Auto) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+// Case is a case of slashing after what just happened to it.
+type Case struct {
+	Number      uint64  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Class       uint32  `protobuf:"varint,2,opt,name=class,proto3" json:"class,omitempty"`
+	Infraction  uint32  `protobuf:"varint,3,opt,name=infraction,proto3" json:"infraction,omitempty"`
+	Accused     []byte  `protobuf:"bytes,4,opt,name=accused,proto3" json:"accused,omitempty"`
+	Subject     []byte  `protobuf:"bytes,5,opt,name=subject,proto3" json:"subject,omitempty"`
+	State       uint32  `protobuf:"varint,6,opt,name=state,proto3" json:"state,omitempty"`
+	Reporter    []byte  `protobuf:"bytes,7,opt,name=reporter,proto3" json:"reporter,omitempty"`
+	Amount      uint64  `protobuf:"varint,8,opt,name=amount,proto3" json:"amount,omitempty"`
+	Bond        uint64  `protobuf:"varint,9,opt,name=bond,proto3" json:"bond,omitempty"`
+	DisputeBond uint64  `protobuf:"varint,10,opt,name=dispute_bond,json=disputeBond,proto3" json:"dispute_bond,omitempty"`
+	DueMs       uint64  `protobuf:"varint,11,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`
+	Evidence    []byte  `protobuf:"bytes,12,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	Votes       []*Vote `protobuf:"bytes,13,rep,name=votes,proto3" json:"votes,omitempty"`
+	Executed    uint64  `protobuf:"varint,14,opt,name=executed,proto3" json:"executed,omitempty"`
+	Whistle     uint64  `protobuf:"varint,15,opt,name=whistle,proto3" json:"whistle,omitempty"`
+	Change      string  `protobuf:"bytes,16,opt,name=change,proto3" json:"change,omitempty"`
+}
+
+func (m *Case) Reset()         { *m = Case{} }
+func (m *Case) String() string { return proto.CompactTextString(m) }
+func (*Case) ProtoMessage()    {}
+func (*Case) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{14}
+}
+func (m *Case) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Case) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Case.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Case) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Case.Merge(m, src)
+}
+func (m *Case) XXX_Size() int {
+	return m.Size()
+}
+func (m *Case) XXX_DiscardUnknown() {
+	xxx_messageInfo_Case.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Case proto.InternalMessageInfo
+
+func (m *Case) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *Case) GetClass() uint32 {
+	if m != nil {
+		return m.Class
+	}
+	return 0
+}
+
+func (m *Case) GetInfraction() uint32 {
+	if m != nil {
+		return m.Infraction
+	}
+	return 0
+}
+
+func (m *Case) GetAccused() []byte {
+	if m != nil {
+		return m.Accused
+	}
+	return nil
+}
+
+func (m *Case) GetSubject() []byte {
+	if m != nil {
+		return m.Subject
+	}
+	return nil
+}
+
+func (m *Case) GetState() uint32 {
+	if m != nil {
+		return m.State
+	}
+	return 0
+}
+
+func (m *Case) GetReporter() []byte {
+	if m != nil {
+		return m.Reporter
+	}
+	return nil
+}
+
+func (m *Case) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+func (m *Case) GetBond() uint64 {
+	if m != nil {
+		return m.Bond
+	}
+	return 0
+}
+
+func (m *Case) GetDisputeBond() uint64 {
+	if m != nil {
+		return m.DisputeBond
+	}
+	return 0
+}
+
+func (m *Case) GetDueMs() uint64 {
+	if m != nil {
+		return m.DueMs
+	}
+	return 0
+}
+
+func (m *Case) GetEvidence() []byte {
+	if m != nil {
+		return m.Evidence
+	}
+	return nil
+}
+
+func (m *Case) GetVotes() []*Vote {
+	if m != nil {
+		return m.Votes
+	}
+	return nil
+}
+
+func (m *Case) GetExecuted() uint64 {
+	if m != nil {
+		return m.Executed
+	}
+	return 0
+}
+
+func (m *Case) GetWhistle() uint64 {
+	if m != nil {
+		return m.Whistle
+	}
+	return 0
+}
+
+func (m *Case) GetChange() string {
+	if m != nil {
+		return m.Change
+	}
+	return ""
+}
+
+// Rewards are what an epoch paid, by operator; at most 500 in one record.
+type Rewards struct {
+	Epoch   uint64    `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Rewards []*Reward `protobuf:"bytes,2,rep,name=rewards,proto3" json:"rewards,omitempty"`
+}
+
+func (m *Rewards) Reset()         { *m = Rewards{} }
+func (m *Rewards) String() string { return proto.CompactTextString(m) }
+func (*Rewards) ProtoMessage()    {}
+func (*Rewards) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{15}
+}
+func (m *Rewards) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Rewards) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Rewards.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Rewards) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Rewards.Merge(m, src)
+}
+func (m *Rewards) XXX_Size() int {
+	return m.Size()
+}
+func (m *Rewards) XXX_DiscardUnknown() {
+	xxx_messageInfo_Rewards.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Rewards proto.InternalMessageInfo
+
+func (m *Rewards) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *Rewards) GetRewards() []*Reward {
+	if m != nil {
+		return m.Rewards
+	}
+	return nil
+}
+
+type Reward struct {
+	Operator   []byte `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	Uptime     uint64 `protobuf:"varint,2,opt,name=uptime,proto3" json:"uptime,omitempty"`
+	Throughput uint64 `protobuf:"varint,3,opt,name=throughput,proto3" json:"throughput,omitempty"`
+	Score      uint64 `protobuf:"varint,4,opt,name=score,proto3" json:"score,omitempty"`
+	Stake      uint64 `protobuf:"varint,5,opt,name=stake,proto3" json:"stake,omitempty"`
+	Target     uint64 `protobuf:"varint,6,opt,name=target,proto3" json:"target,omitempty"`
+	Paid       uint64 `protobuf:"varint,7,opt,name=paid,proto3" json:"paid,omitempty"`
+	Vouchers   uint64 `protobuf:"varint,8,opt,name=vouchers,proto3" json:"vouchers,omitempty"`
+	Reputation uint64 `protobuf:"varint,9,opt,name=reputation,proto3" json:"reputation,omitempty"`
+}
+
+func (m *Reward) Reset()         { *m = Reward{} }
+func (m *Reward) String() string { return proto.CompactTextString(m) }
+func (*Reward) ProtoMessage()    {}
+func (*Reward) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{16}
+}
+func (m *Reward) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Reward) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Reward.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Reward) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Reward.Merge(m, src)
+}
+func (m *Reward) XXX_Size() int {
+	return m.Size()
+}
+func (m *Reward) XXX_DiscardUnknown() {
+	xxx_messageInfo_Reward.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Reward proto.InternalMessageInfo
+
+func (m *Reward) GetOperator() []byte {
+	if m != nil {
+		return m.Operator
+	}
+	return nil
+}
+
+func (m *Reward) GetUptime() uint64 {
+	if m != nil {
+		return m.Uptime
+	}
+	return 0
+}
+
+func (m *Reward) GetThroughput() uint64 {
+	if m != nil {
+		return m.Throughput
+	}
+	return 0
+}
+
+func (m *Reward) GetScore() uint64 {
+	if m != nil {
+		return m.Score
+	}
+	return 0
+}
+
+func (m *Reward) GetStake() uint64 {
+	if m != nil {
+		return m.Stake
+	}
+	return 0
+}
+
+func (m *Reward) GetTarget() uint64 {
+	if m != nil {
+		return m.Target
+	}
+	return 0
+}
+
+func (m *Reward) GetPaid() uint64 {
+	if m != nil {
+		return m.Paid
+	}
+	return 0
+}
+
+func (m *Reward) GetVouchers() uint64 {
+	if m != nil {
+		return m.Vouchers
+	}
+	return 0
+}
+
+func (m *Reward) GetReputation() uint64 {
+	if m != nil {
+		return m.Reputation
+	}
+	return 0
+}
+
+// Epoch closes an epoch's books. Amounts are base units.
+type Epoch struct {
+	Number     uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	RewardPool uint64 `protobuf:"varint,2,opt,name=reward_pool,json=rewardPool,proto3" json:"reward_pool,omitempty"`
+	Targets    uint64 `protobuf:"varint,3,opt,name=targets,proto3" json:"targets,omitempty"`
+	Paid       uint64 `protobuf:"varint,4,opt,name=paid,proto3" json:"paid,omitempty"`
+	Vouchers   uint64 `protobuf:"varint,5,opt,name=vouchers,proto3" json:"vouchers,omitempty"`
+	Expired    uint64 `protobuf:"varint,6,opt,name=expired,proto3" json:"expired,omitempty"`
+	Recovered  uint64 `protobuf:"varint,7,opt,name=recovered,proto3" json:"recovered,omitempty"`
+	Burned     uint64 `protobuf:"varint,8,opt,name=burned,proto3" json:"burned,omitempty"`
+}
+
+func (m *Epoch) Reset()         { *m = Epoch{} }
+func (m *Epoch) String() string { return proto.CompactTextString(m) }
+func (*Epoch) ProtoMessage()    {}
+func (*Epoch) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{17}
+}
+func (m *Epoch) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Epoch) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Epoch.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Epoch) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Epoch.Merge(m, src)
+}
+func (m *Epoch) XXX_Size() int {
+	return m.Size()
+}
+func (m *Epoch) XXX_DiscardUnknown() {
+	xxx_messageInfo_Epoch.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Epoch proto.InternalMessageInfo
+
+func (m *Epoch) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *Epoch) GetRewardPool() uint64 {
+	if m != nil {
+		return m.RewardPool
+	}
+	return 0
+}
+
+func (m *Epoch) GetTargets() uint64 {
+	if m != nil {
+		return m.Targets
+	}
+	return 0
+}
+
+func (m *Epoch) GetPaid() uint64 {
+	if m != nil {
+		return m.Paid
+	}
+	return 0
+}
+
+func (m *Epoch) GetVouchers() uint64 {
+	if m != nil {
+		return m.Vouchers
+	}
+	return 0
+}
+
+func (m *Epoch) GetExpired() uint64 {
+	if m != nil {
+		return m.Expired
+	}
+	return 0
+}
+
+func (m *Epoch) GetRecovered() uint64 {
+	if m != nil {
+		return m.Recovered
+	}
+	return 0
+}
+
+func (m *Epoch) GetBurned() uint64 {
+	if m != nil {
+		return m.Burned
+	}
+	return 0
+}
+
+// Validators is what was told to CometBFT.
+type Validators struct {
+	Updates []*Power `protobuf:"bytes,1,rep,name=updates,proto3" json:"updates,omitempty"`
+	Size_   uint32   `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	Total   uint64   `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	Alarm   string   `protobuf:"bytes,4,opt,name=alarm,proto3" json:"alarm,omitempty"`
+}
+
+func (m *Validators) Reset()         { *m = Validators{} }
+func (m *Validators) String() string { return proto.CompactTextString(m) }
+func (*Validators) ProtoMessage()    {}
+func (*Validators) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{18}
+}
+func (m *Validators) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Validators) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Validators.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Validators) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Validators.Merge(m, src)
+}
+func (m *Validators) XXX_Size() int {
+	return m.Size()
+}
+func (m *Validators) XXX_DiscardUnknown() {
+	xxx_messageInfo_Validators.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Validators proto.InternalMessageInfo
+
+func (m *Validators) GetUpdates() []*Power {
+	if m != nil {
+		return m.Updates
+	}
+	return nil
+}
+
+func (m *Validators) GetSize_() uint32 {
+	if m != nil {
+		return m.Size_
+	}
+	return 0
+}
+
+func (m *Validators) GetTotal() uint64 {
+	if m != nil {
+		return m.Total
+	}
+	return 0
+}
+
+func (m *Validators) GetAlarm() string {
+	if m != nil {
+		return m.Alarm
+	}
+	return ""
+}
+
+type Power struct {
+	Key   []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Power uint64 `protobuf:"varint,2,opt,name=power,proto3" json:"power,omitempty"`
+}
+
+func (m *Power) Reset()         { *m = Power{} }
+func (m *Power) String() string { return proto.CompactTextString(m) }
+func (*Power) ProtoMessage()    {}
+func (*Power) Descriptor() ([]byte, []int) {
+	return fileDescriptor_26dfd70a780ff6f9, []int{19}
+}
+func (m *Power) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Power) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Power.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Power) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Power.Merge(m, src)
+}
+func (m *Power) XXX_Size() int {
+	return m.Size()
+}
+func (m *Power) XXX_DiscardUnknown() {
+	xxx_messageInfo_Power.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Power proto.InternalMessageInfo
+
+func (m *Power) GetKey() []byte {
+	if m != nil {
+		return m.Key
+	}
+	return nil
+}
+
+func (m *Power) GetPower() uint64 {
+	if m != nil {
+		return m.Power
+	}
+	return 0
+}
+
 // Block is always its block's last record.
 type Block struct {
 	Txs           uint32 `protobuf:"varint,1,opt,name=txs,proto3" json:"txs,omitempty"`
@@ -1481,7 +2097,7 @@ func (m *Block) Reset()         { *m = Block{} }
 func (m *Block) String() string { return proto.CompactTextString(m) }
 func (*Block) ProtoMessage()    {}
 func (*Block) Descriptor() ([]byte, []int) {
-	return fileDescriptor_26dfd70a780ff6f9, []int{14}
+	return fileDescriptor_26dfd70a780ff6f9, []int{20}
 }
 func (m *Block) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1540,107 +2156,145 @@ func init() {
 	proto.RegisterType((*Outcome)(nil), "mprd.audit.v1.Outcome")
 	proto.RegisterType((*Attested)(nil), "mprd.audit.v1.Attested")
 	proto.RegisterType((*Auto)(nil), "mprd.audit.v1.Auto")
+	proto.RegisterType((*Case)(nil), "mprd.audit.v1.Case")
+	proto.RegisterType((*Rewards)(nil), "mprd.audit.v1.Rewards")
+	proto.RegisterType((*Reward)(nil), "mprd.audit.v1.Reward")
+	proto.RegisterType((*Epoch)(nil), "mprd.audit.v1.Epoch")
+	proto.RegisterType((*Validators)(nil), "mprd.audit.v1.Validators")
+	proto.RegisterType((*Power)(nil), "mprd.audit.v1.Power")
 	proto.RegisterType((*Block)(nil), "mprd.audit.v1.Block")
 }
 
 func init() { proto.RegisterFile("mprd/audit/v1/audit.proto", fileDescriptor_26dfd70a780ff6f9) }
 
 var fileDescriptor_26dfd70a780ff6f9 = []byte{
-	// 1503 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xa4, 0x57, 0xcd, 0x6e, 0xdb, 0x46,
-	0x10, 0x16, 0xf5, 0x47, 0x71, 0x2c, 0xb9, 0xf2, 0xc6, 0x3f, 0xb4, 0xe3, 0xb8, 0x8e, 0xd2, 0xb4,
-	0x4e, 0x7f, 0x1c, 0x24, 0x45, 0x81, 0x02, 0x3d, 0xc9, 0xb6, 0x12, 0x09, 0x70, 0xec, 0x74, 0x65,
-	0xa7, 0x45, 0x2f, 0x04, 0x4d, 0xae, 0x6d, 0xa2, 0xb2, 0xc8, 0x72, 0x57, 0x8e, 0x9c, 0x53, 0x0f,
-	0x05, 0x72, 0xed, 0xb9, 0x0f, 0xd0, 0x43, 0x6f, 0xbd, 0xf7, 0x01, 0x7a, 0xe8, 0x21, 0xc7, 0x1e,
-	0x8b, 0xf8, 0x39, 0x0a, 0x14, 0x3b, 0xbb, 0xa4, 0x44, 0x59, 0x49, 0x80, 0xfa, 0xc6, 0xf9, 0x66,
-	0x46, 0xbb, 0x33, 0xf3, 0xcd, 0xec, 0x08, 0x96, 0xcf, 0xa2, 0xd8, 0xbf, 0xef, 0x0e, 0xfc, 0x40,
-	0xdc, 0x3f, 0x7f, 0xa0, 0x3e, 0x36, 0xa3, 0x38, 0x14, 0x21, 0xa9, 0x49, 0xd5, 0xa6, 0x42, 0xce,
-	0x1f, 0x34, 0xfe, 0x2a, 0x41, 0x99, 0x32, 0x2f, 0x8c, 0x7d, 0x72, 0x13, 0xac, 0x28, 0x66, 0xe7,
-	0x0e, 0x0f, 0x5e, 0x30, 0xdb, 0x58, 0x37, 0x36, 0x8a, 0xb4, 0x22, 0x81, 0x6e, 0xf0, 0x82, 0xa5,
-	0xca, 0x38, 0x0c, 0x85, 0x9d, 0x5f, 0x37, 0x36, 0xaa, 0x4a, 0x49, 0xc3, 0x50, 0x90, 0x45, 0x28,
-	0x9f, 0xb2, 0xe0, 0xe4, 0x54, 0xd8, 0x05, 0x74, 0xd3, 0x12, 0x59, 0x02, 0x53, 0x04, 0x67, 0xcc,
-	0x39, 0xe3, 0x76, 0x51, 0x29, 0xa4, 0xf8, 0x84, 0x93, 0x06, 0xd4, 0xbc, 0x53, 0x37, 0xe8, 0x3b,
-	0x89, 0xba, 0x84, 0xea, 0x19, 0x04, 0x0f, 0x94, 0xcd, 0x43, 0x30, 0x4f, 0x58, 0x9f, 0xf1, 0x80,
-	0xdb, 0xf5, 0x75, 0x63, 0x63, 0xe6, 0xe1, 0xe2, 0x66, 0xe6, 0xea, 0x9b, 0x8f, 0x95, 0xb6, 0x9d,
-	0xa3, 0x89, 0x21, 0xb9, 0x03, 0x79, 0x31, 0xb4, 0xe7, 0xd0, 0x7c, 0x6e, 0xc2, 0xfc, 0x60, 0xd8,
-	0xce, 0xd1, 0xbc, 0x18, 0x92, 0x2f, 0xa0, 0xe2, 0x33, 0x2f, 0xe0, 0x41, 0xd8, 0xb7, 0x09, 0x9a,
-	0x2e, 0x4d, 0x98, 0xee, 0x68, 0x75, 0x3b, 0x47, 0x53, 0x53, 0xe9, 0xe6, 0x46, 0x51, 0x1c, 0x9e,
-	0xbb, 0x3d, 0xfb, 0xc6, 0x54, 0xb7, 0xa6, 0x56, 0x4b, 0xb7, 0xc4, 0x94, 0xdc, 0x87, 0x72, 0xd0,
-	0x17, 0xac, 0x2f, 0xec, 0x79, 0x74, 0x5a, 0x98, 0x70, 0xea, 0xa0, 0xb2, 0x9d, 0xa3, 0xda, 0x8c,
-	0x7c, 0x05, 0xe0, 0x72, 0x1e, 0x9c, 0xf4, 0xcf, 0xa4, 0xd3, 0x02, 0x3a, 0x2d, 0x4f, 0x9e, 0x94,
-	0x1a, 0xb4, 0x73, 0x74, 0xcc, 0x5c, 0x26, 0x2d, 0x66, 0x1e, 0x0b, 0x22, 0x61, 0x2f, 0x4e, 0x4d,
-	0x1a, 0x55, 0x5a, 0x99, 0x34, 0x6d, 0x28, 0x7d, 0xc2, 0x81, 0xf0, 0xc2, 0x33, 0x66, 0x2f, 0x4d,
-	0xf5, 0xd9, 0x57, 0x5a, 0xe9, 0xa3, 0x0d, 0xc9, 0x3d, 0x28, 0xba, 0x03, 0x11, 0xda, 0x36, 0x3a,
-	0xdc, 0x98, 0xbc, 0xde, 0x40, 0x84, 0xed, 0x1c, 0x45, 0x13, 0xf2, 0x29, 0x94, 0x8e, 0x7a, 0xa1,
-	0xf7, 0xbd, 0xbd, 0x8c, 0xb6, 0xf3, 0x13, 0xb6, 0x5b, 0x52, 0xd7, 0xce, 0x51, 0x65, 0x84, 0x59,
-	0x16, 0x82, 0x71, 0xc1, 0x7c, 0x7b, 0x65, 0x7a, 0x96, 0xb5, 0x1a, 0xb3, 0xac, 0xbf, 0xb7, 0xca,
-	0x50, 0x3c, 0x0a, 0xfd, 0x8b, 0xc6, 0x4b, 0x03, 0x4c, 0xcd, 0x0b, 0xb2, 0x0c, 0x15, 0x45, 0xb2,
-	0xc0, 0x47, 0x3a, 0x5b, 0xd4, 0x44, 0xb9, 0xe3, 0x93, 0x0d, 0xa8, 0xbb, 0x51, 0xe4, 0x70, 0xe1,
-	0x0a, 0xe6, 0xf8, 0xc1, 0x09, 0xe3, 0x09, 0xa9, 0x67, 0xdd, 0x28, 0xea, 0x4a, 0x78, 0x07, 0x51,
-	0xf2, 0x3e, 0xcc, 0x44, 0x61, 0x2f, 0xf0, 0x2e, 0x9c, 0x53, 0x97, 0x9f, 0x22, 0xbf, 0xab, 0x14,
-	0x14, 0xd4, 0x76, 0xf9, 0xa9, 0xe4, 0x3e, 0x1f, 0x44, 0x51, 0xef, 0x22, 0xa1, 0xb8, 0x92, 0x1a,
-	0xbf, 0x1a, 0x90, 0x3f, 0x18, 0x92, 0x59, 0x64, 0xa4, 0x81, 0x6e, 0x92, 0x7c, 0x37, 0xc1, 0x12,
-	0xc3, 0xec, 0x91, 0x15, 0x31, 0xd4, 0x87, 0xcd, 0x43, 0x29, 0xe8, 0xfb, 0x6c, 0x88, 0xc7, 0xd4,
-	0xa8, 0x12, 0xc8, 0x2a, 0x58, 0x5e, 0xe8, 0x33, 0x1e, 0xb9, 0x1e, 0xc3, 0x43, 0x2c, 0x3a, 0x02,
-	0x08, 0x81, 0xa2, 0x14, 0xb0, 0x83, 0x6a, 0x14, 0xbf, 0x65, 0xe4, 0x27, 0x2e, 0x77, 0x06, 0x9c,
-	0xf9, 0x76, 0x19, 0x6f, 0x65, 0x9e, 0xb8, 0xfc, 0x90, 0x33, 0x9f, 0xd4, 0xa1, 0x70, 0xcc, 0x98,
-	0x6d, 0x22, 0x2a, 0x3f, 0x1b, 0x7f, 0xe4, 0xa1, 0x92, 0x10, 0x9e, 0xdc, 0x4e, 0xaf, 0x3b, 0xad,
-	0x81, 0x92, 0x08, 0x5c, 0x4f, 0x04, 0x21, 0xe6, 0x55, 0x47, 0xa0, 0x80, 0x8e, 0x2f, 0x23, 0xc0,
-	0xa4, 0x26, 0x11, 0xa0, 0x40, 0xee, 0xc2, 0xac, 0x4e, 0x62, 0xcc, 0x7e, 0x18, 0xc8, 0xc8, 0x8b,
-	0xe8, 0x57, 0x53, 0x28, 0x55, 0x20, 0xb1, 0xc1, 0x3c, 0x67, 0xb1, 0x1f, 0x78, 0x02, 0xa3, 0xa9,
-	0xd2, 0x44, 0x24, 0x2b, 0x50, 0x91, 0x9e, 0x41, 0xac, 0x03, 0xaa, 0xd1, 0x54, 0x26, 0xf7, 0xa0,
-	0x74, 0x1e, 0x0a, 0xc6, 0x6d, 0x73, 0xbd, 0x30, 0x85, 0x8b, 0xcf, 0x42, 0xc1, 0xa8, 0xb2, 0x20,
-	0x6b, 0x00, 0x72, 0x52, 0xc4, 0xae, 0xbc, 0xad, 0x5d, 0xc1, 0x1c, 0x8c, 0x21, 0xe4, 0x21, 0x2c,
-	0x64, 0xef, 0x99, 0x14, 0xca, 0xc2, 0xeb, 0xdc, 0xc8, 0x5c, 0x57, 0xd5, 0xac, 0x71, 0x00, 0x45,
-	0x79, 0x84, 0xbc, 0xa2, 0xea, 0x79, 0x16, 0xeb, 0x72, 0xa7, 0xb2, 0xe4, 0x08, 0xeb, 0x8b, 0x40,
-	0x5c, 0x60, 0xbe, 0x2c, 0xaa, 0xa5, 0xf1, 0x80, 0x55, 0xbe, 0x12, 0xb1, 0xf1, 0x6f, 0x1e, 0x2a,
-	0xc9, 0x38, 0xb9, 0x76, 0x51, 0x3e, 0x82, 0xa2, 0x8c, 0x1f, 0xcf, 0x78, 0x43, 0x82, 0xd0, 0x60,
-	0x54, 0xbd, 0xe2, 0x78, 0xf5, 0x56, 0xc1, 0x4a, 0xa6, 0x19, 0xd7, 0x34, 0x1b, 0x01, 0x6f, 0x2d,
-	0xcd, 0x5d, 0x98, 0x4d, 0xc6, 0xa7, 0xa3, 0x88, 0xad, 0x78, 0x57, 0x4b, 0xd0, 0x0e, 0x12, 0xfc,
-	0x2a, 0x3d, 0x2a, 0xef, 0xa0, 0x87, 0x95, 0xa5, 0x47, 0xa6, 0x43, 0xe0, 0x4d, 0x1d, 0x32, 0x33,
-	0xd6, 0x21, 0x59, 0x26, 0x54, 0x27, 0x99, 0xd0, 0xf8, 0x31, 0x0f, 0x65, 0x35, 0x99, 0xb3, 0xa9,
-	0x35, 0x26, 0x52, 0x7b, 0x35, 0xc2, 0xfc, 0xb4, 0x08, 0x57, 0xc1, 0xd2, 0xa1, 0xb1, 0x58, 0xcf,
-	0x90, 0x11, 0x20, 0x03, 0xcb, 0xf6, 0x45, 0x22, 0xca, 0xab, 0xf3, 0x88, 0x79, 0xba, 0x1d, 0xf0,
-	0x5b, 0x1e, 0xc9, 0x86, 0xcc, 0x1b, 0x88, 0x30, 0x76, 0x4e, 0xe2, 0x70, 0x10, 0x61, 0xda, 0x2d,
-	0x5a, 0x4b, 0xd0, 0xc7, 0x12, 0x94, 0x75, 0x39, 0x76, 0x83, 0x1e, 0xf2, 0x51, 0x66, 0xbd, 0x42,
-	0x53, 0x99, 0xdc, 0x01, 0x6d, 0x2c, 0xaf, 0x2d, 0xc7, 0x81, 0x6a, 0x85, 0x6a, 0x0a, 0x3e, 0x62,
-	0xac, 0xf1, 0xb2, 0x00, 0x30, 0x7a, 0x67, 0xde, 0x9e, 0x86, 0xdb, 0x50, 0x55, 0xaf, 0x57, 0x26,
-	0x09, 0x33, 0x0a, 0x53, 0x29, 0xb8, 0x03, 0xb5, 0x63, 0xd6, 0xf7, 0x98, 0xe3, 0x85, 0x83, 0x7e,
-	0x92, 0x86, 0x22, 0xad, 0x22, 0xb8, 0xad, 0x30, 0x72, 0x0b, 0x80, 0x0b, 0x37, 0x16, 0xcc, 0x1f,
-	0xed, 0x0c, 0x96, 0x46, 0x70, 0x25, 0xc0, 0x89, 0x7f, 0x16, 0x09, 0x49, 0xc4, 0xc2, 0x94, 0xa7,
-	0xaa, 0xa9, 0xd4, 0x34, 0xb5, 0x23, 0x5f, 0x02, 0x78, 0x6e, 0xdf, 0x0f, 0x7c, 0x57, 0xce, 0x88,
-	0x32, 0x7a, 0xd9, 0x13, 0x5e, 0xdb, 0x89, 0x01, 0x1d, 0xb3, 0x25, 0x9f, 0xc0, 0xdc, 0x48, 0x4a,
-	0x26, 0x81, 0x89, 0x91, 0xd7, 0x47, 0x0a, 0x3d, 0xba, 0x6f, 0x01, 0xb0, 0x28, 0xf4, 0x4e, 0x1d,
-	0xce, 0x98, 0xaf, 0xf9, 0x6b, 0x21, 0xd2, 0x65, 0xcc, 0x97, 0x6a, 0x7c, 0xdf, 0xd4, 0x2b, 0xa2,
-	0xe8, 0x6b, 0x21, 0x82, 0x8f, 0xc8, 0x2a, 0x58, 0xcf, 0x03, 0xd1, 0x67, 0x9c, 0x33, 0x6e, 0xc3,
-	0x7a, 0x41, 0x6a, 0x53, 0xa0, 0xf1, 0x0c, 0x4c, 0x1d, 0x97, 0xac, 0x6a, 0x18, 0x49, 0x92, 0x86,
-	0xe9, 0x94, 0x49, 0xe4, 0x37, 0x4e, 0x99, 0x25, 0x30, 0x59, 0xdf, 0xe7, 0x32, 0xa3, 0x7a, 0x3d,
-	0x93, 0xe2, 0x13, 0xde, 0xf8, 0x06, 0xac, 0x34, 0xf2, 0x77, 0xfd, 0xf2, 0x73, 0xb5, 0xdf, 0xa9,
-	0xc2, 0x6a, 0x69, 0xec, 0xc4, 0xc2, 0xf8, 0x89, 0x8d, 0x5f, 0x0c, 0x30, 0xf5, 0xa2, 0x71, 0xed,
-	0xe1, 0x35, 0x49, 0xad, 0xc2, 0x55, 0x6a, 0xd9, 0x60, 0xea, 0x72, 0xeb, 0xc1, 0x95, 0x88, 0xb2,
-	0x7f, 0x7a, 0x72, 0x9e, 0x95, 0xb0, 0x01, 0xf0, 0xbb, 0xf1, 0x7b, 0x1e, 0x4c, 0xbd, 0xd1, 0x5c,
-	0x9b, 0xd4, 0xd3, 0x9f, 0xbb, 0xcf, 0xa0, 0x1c, 0x33, 0x97, 0x87, 0x7d, 0xbc, 0xce, 0xec, 0x95,
-	0x95, 0x8f, 0xa2, 0x92, 0x6a, 0xa3, 0xf1, 0xeb, 0x97, 0xb2, 0xd7, 0x5f, 0x81, 0x4a, 0xd2, 0xd4,
-	0xd8, 0xe4, 0x55, 0x9a, 0xca, 0x69, 0x68, 0xe6, 0x28, 0x34, 0xb9, 0xac, 0xc4, 0x8c, 0x0f, 0x7a,
-	0x42, 0xd1, 0x4c, 0xb1, 0x10, 0x14, 0x84, 0x3c, 0xcb, 0x8e, 0x3d, 0xeb, 0xca, 0x03, 0x28, 0x97,
-	0x99, 0xa0, 0x27, 0xf7, 0x4e, 0x49, 0xc2, 0x1a, 0xd5, 0x52, 0xe3, 0x27, 0x03, 0x2a, 0xc9, 0xde,
-	0x75, 0xed, 0xa4, 0xad, 0x8c, 0xad, 0x78, 0x05, 0x35, 0x99, 0x12, 0x39, 0xdb, 0x08, 0xc5, 0xc9,
-	0x46, 0xb8, 0x34, 0xa0, 0x28, 0x77, 0x4b, 0x9c, 0x8b, 0x82, 0x45, 0x7a, 0xad, 0xc3, 0xef, 0xff,
-	0xb9, 0x97, 0x4c, 0x4c, 0xef, 0xe2, 0xb4, 0xe9, 0x3d, 0x19, 0x53, 0x69, 0x6a, 0x4c, 0x69, 0xf7,
-	0x94, 0x27, 0xba, 0x67, 0xac, 0xbe, 0x66, 0xb6, 0xbe, 0xf3, 0x50, 0x3a, 0x76, 0x07, 0x3d, 0xf5,
-	0xde, 0x55, 0xa8, 0x12, 0x1a, 0x4d, 0x28, 0xe1, 0x52, 0x2c, 0x77, 0x35, 0x31, 0xe4, 0x18, 0x64,
-	0x8d, 0xca, 0x4f, 0xf2, 0x21, 0xbc, 0x27, 0xf7, 0x56, 0x59, 0x5d, 0xe7, 0x88, 0x1d, 0x87, 0x31,
-	0xd3, 0x91, 0xd6, 0xdc, 0x28, 0x92, 0x15, 0xde, 0x42, 0xf0, 0xe3, 0xdf, 0x0c, 0xf9, 0xaf, 0x0e,
-	0xd9, 0xb5, 0x08, 0x84, 0xb6, 0x9a, 0xdd, 0xfd, 0x3d, 0xe7, 0x70, 0xaf, 0xfb, 0xb4, 0xb5, 0xdd,
-	0x79, 0xd4, 0x69, 0xed, 0xd4, 0x73, 0x63, 0xf8, 0xde, 0xbe, 0xd3, 0xfa, 0xb6, 0xb5, 0x7d, 0x78,
-	0xb0, 0x4f, 0xeb, 0x06, 0x59, 0x80, 0x39, 0x8d, 0x77, 0x0f, 0x9f, 0xb6, 0x68, 0xb7, 0xb5, 0xd3,
-	0xda, 0xa9, 0xe7, 0xc9, 0x0a, 0x2c, 0x6a, 0x98, 0xb6, 0xbe, 0x3e, 0x6c, 0x75, 0x0f, 0x9c, 0xce,
-	0xde, 0xb3, 0xe6, 0x6e, 0x67, 0xa7, 0x5e, 0xc8, 0x1c, 0x41, 0x5b, 0xcd, 0xed, 0x76, 0x73, 0x6b,
-	0xb7, 0x55, 0x2f, 0x92, 0x39, 0xa8, 0x69, 0xfc, 0x51, 0xb3, 0xb3, 0xdb, 0xda, 0xa9, 0x97, 0x08,
-	0x81, 0xd9, 0xe4, 0xd7, 0x3b, 0xbb, 0xad, 0xbd, 0xed, 0x56, 0xbd, 0xbc, 0xf5, 0xc1, 0x9f, 0xaf,
-	0xd7, 0x8c, 0x57, 0xaf, 0xd7, 0x8c, 0x7f, 0x5e, 0xaf, 0x19, 0x3f, 0x5f, 0xae, 0xe5, 0x5e, 0x5d,
-	0xae, 0xe5, 0xfe, 0xbe, 0x5c, 0xcb, 0x7d, 0x07, 0xa3, 0xbf, 0xb1, 0x47, 0x65, 0xfc, 0xfb, 0xfa,
-	0xf9, 0x7f, 0x01, 0x00, 0x00, 0xff, 0xff, 0x74, 0x62, 0xa1, 0x7d, 0xdb, 0x0e, 0x00, 0x00,
+	// 2013 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xa4, 0x58, 0xcd, 0x6f, 0x1c, 0x49,
+	0x15, 0x9f, 0xef, 0x8f, 0x67, 0x8f, 0x77, 0x52, 0xb1, 0x9d, 0x8e, 0xe3, 0x18, 0x6f, 0x87, 0x85,
+	0x2c, 0x1f, 0xb6, 0x36, 0x08, 0x09, 0x89, 0x93, 0x3f, 0x26, 0xeb, 0x91, 0xb2, 0x8e, 0x29, 0xdb,
+	0x01, 0x71, 0x19, 0xb5, 0xbb, 0xcb, 0x33, 0x4d, 0x66, 0xba, 0x9a, 0xae, 0x6a, 0x7b, 0x1c, 0x71,
+	0xe0, 0x80, 0xb4, 0x57, 0x4e, 0x1c, 0xf8, 0x13, 0xb8, 0x71, 0xe0, 0xc6, 0x89, 0x13, 0xc7, 0x3d,
+	0x22, 0x4e, 0x28, 0xf9, 0x07, 0xb8, 0x23, 0x24, 0xf4, 0x5e, 0x55, 0xf7, 0x7c, 0x78, 0x9c, 0x48,
+	0xe4, 0x56, 0xbf, 0xf7, 0x5e, 0x4d, 0xbf, 0xef, 0xf7, 0x6a, 0xe0, 0xe1, 0x28, 0x4e, 0x82, 0x5d,
+	0x2f, 0x0d, 0x42, 0xbd, 0x7b, 0xf5, 0x85, 0x39, 0xec, 0xc4, 0x89, 0xd4, 0x92, 0xb5, 0x90, 0xb5,
+	0x63, 0x28, 0x57, 0x5f, 0xb8, 0x7f, 0xa8, 0x43, 0x8d, 0x0b, 0x5f, 0x26, 0x01, 0x7b, 0x04, 0xcd,
+	0x38, 0x11, 0x57, 0x3d, 0x15, 0xbe, 0x11, 0x4e, 0x71, 0xbb, 0xf8, 0xb4, 0xc2, 0x1b, 0x48, 0x38,
+	0x0d, 0xdf, 0x88, 0x9c, 0x99, 0x48, 0xa9, 0x9d, 0xd2, 0x76, 0xf1, 0xe9, 0xb2, 0x61, 0x72, 0x29,
+	0x35, 0x5b, 0x87, 0xda, 0x40, 0x84, 0xfd, 0x81, 0x76, 0xca, 0x74, 0xcd, 0x22, 0xf6, 0x00, 0xea,
+	0x3a, 0x1c, 0x89, 0xde, 0x48, 0x39, 0x15, 0xc3, 0x40, 0xf8, 0x95, 0x62, 0x2e, 0xb4, 0xfc, 0x81,
+	0x17, 0x46, 0xbd, 0x8c, 0x5d, 0x25, 0xf6, 0x12, 0x11, 0xcf, 0x8c, 0xcc, 0x33, 0xa8, 0xf7, 0x45,
+	0x24, 0x54, 0xa8, 0x9c, 0xf6, 0x76, 0xf1, 0xe9, 0xd2, 0xb3, 0xf5, 0x9d, 0x19, 0xd5, 0x77, 0xbe,
+	0x34, 0xdc, 0xa3, 0x02, 0xcf, 0x04, 0xd9, 0x13, 0x28, 0xe9, 0xb1, 0x73, 0x8f, 0xc4, 0xef, 0xcd,
+	0x89, 0x9f, 0x8d, 0x8f, 0x0a, 0xbc, 0xa4, 0xc7, 0xec, 0xc7, 0xd0, 0x08, 0x84, 0x1f, 0xaa, 0x50,
+	0x46, 0x0e, 0x23, 0xd1, 0x07, 0x73, 0xa2, 0x87, 0x96, 0x7d, 0x54, 0xe0, 0xb9, 0x28, 0x5e, 0xf3,
+	0xe2, 0x38, 0x91, 0x57, 0xde, 0xd0, 0xb9, 0xbf, 0xf0, 0xda, 0x9e, 0x65, 0xe3, 0xb5, 0x4c, 0x94,
+	0xed, 0x42, 0x2d, 0x8c, 0xb4, 0x88, 0xb4, 0xb3, 0x4a, 0x97, 0xd6, 0xe6, 0x2e, 0x75, 0x89, 0x79,
+	0x54, 0xe0, 0x56, 0x8c, 0xfd, 0x14, 0xc0, 0x53, 0x2a, 0xec, 0x47, 0x23, 0xbc, 0xb4, 0x46, 0x97,
+	0x1e, 0xce, 0x7f, 0x29, 0x17, 0x38, 0x2a, 0xf0, 0x29, 0x71, 0x74, 0x5a, 0x22, 0x7c, 0x11, 0xc6,
+	0xda, 0x59, 0x5f, 0xe8, 0x34, 0x6e, 0xb8, 0xe8, 0x34, 0x2b, 0x88, 0x77, 0x64, 0xaa, 0x7d, 0x39,
+	0x12, 0xce, 0x83, 0x85, 0x77, 0x5e, 0x1a, 0x2e, 0xde, 0xb1, 0x82, 0xec, 0x73, 0xa8, 0x78, 0xa9,
+	0x96, 0x8e, 0x43, 0x17, 0xee, 0xcf, 0xab, 0x97, 0x6a, 0x79, 0x54, 0xe0, 0x24, 0xc2, 0x7e, 0x00,
+	0xd5, 0x8b, 0xa1, 0xf4, 0x5f, 0x3b, 0x0f, 0x49, 0x76, 0x75, 0x4e, 0x76, 0x1f, 0x79, 0x47, 0x05,
+	0x6e, 0x84, 0xc8, 0xcb, 0x5a, 0x0b, 0xa5, 0x45, 0xe0, 0x6c, 0x2c, 0xf6, 0xb2, 0x65, 0x93, 0x97,
+	0xed, 0x19, 0xf5, 0xf1, 0x3d, 0x25, 0x9c, 0x47, 0x0b, 0xf5, 0x39, 0xf0, 0x14, 0x6a, 0x4f, 0x22,
+	0xc6, 0x45, 0xd7, 0x5e, 0x12, 0x28, 0x67, 0xf3, 0x0e, 0x17, 0x11, 0xd7, 0xb8, 0x88, 0x8e, 0x68,
+	0x83, 0x88, 0xa5, 0x3f, 0x70, 0x1e, 0x2f, 0xb4, 0xa1, 0x83, 0x3c, 0xb4, 0x81, 0x84, 0x30, 0x82,
+	0x57, 0xde, 0x30, 0x0c, 0x3c, 0x2d, 0x13, 0xe5, 0x6c, 0x2d, 0x8c, 0xe0, 0xab, 0x5c, 0x00, 0x23,
+	0x38, 0x11, 0xdf, 0xaf, 0x41, 0xe5, 0x42, 0x06, 0x37, 0xee, 0xd7, 0x45, 0xa8, 0xdb, 0x0c, 0x67,
+	0x0f, 0xa1, 0x61, 0xca, 0x25, 0x0c, 0xa8, 0x30, 0x9b, 0xbc, 0x4e, 0xb8, 0x1b, 0xb0, 0xa7, 0xd0,
+	0xf6, 0xe2, 0xb8, 0xa7, 0xb4, 0xa7, 0x45, 0x2f, 0x08, 0xfb, 0x42, 0x65, 0xe5, 0xb9, 0xe2, 0xc5,
+	0xf1, 0x29, 0x92, 0x0f, 0x89, 0xca, 0xbe, 0x05, 0x4b, 0xb1, 0x1c, 0x86, 0xfe, 0x4d, 0x6f, 0xe0,
+	0xa9, 0x01, 0x55, 0xea, 0x32, 0x07, 0x43, 0x3a, 0xf2, 0xd4, 0x00, 0xab, 0x58, 0xa5, 0x71, 0x3c,
+	0xbc, 0xc9, 0x8a, 0xd5, 0x20, 0xf7, 0x6f, 0x45, 0x28, 0x9d, 0x8d, 0xd9, 0x0a, 0xd5, 0x56, 0x91,
+	0xae, 0x61, 0x19, 0x3d, 0x82, 0xa6, 0x1e, 0xcf, 0x7e, 0xb2, 0xa1, 0xc7, 0xf6, 0x63, 0xab, 0x50,
+	0x0d, 0xa3, 0x40, 0x8c, 0xe9, 0x33, 0x2d, 0x6e, 0x00, 0xdb, 0x84, 0xa6, 0x2f, 0x03, 0xa1, 0x62,
+	0xcf, 0x17, 0xf4, 0x91, 0x26, 0x9f, 0x10, 0x18, 0x83, 0x0a, 0x02, 0xea, 0x05, 0x2d, 0x4e, 0x67,
+	0xb4, 0xbc, 0xef, 0xa9, 0x5e, 0xaa, 0x44, 0xe0, 0xd4, 0x48, 0xab, 0x7a, 0xdf, 0x53, 0xe7, 0x4a,
+	0x04, 0xac, 0x0d, 0xe5, 0x4b, 0x21, 0x9c, 0x3a, 0x51, 0xf1, 0xc8, 0x36, 0xa0, 0x71, 0x25, 0x53,
+	0x7f, 0x20, 0x12, 0xe5, 0x34, 0x4c, 0xff, 0xca, 0xb0, 0xfb, 0xd7, 0x12, 0x34, 0xb2, 0xb2, 0x66,
+	0x9f, 0xe6, 0xa6, 0x2c, 0x6a, 0x13, 0x99, 0x75, 0x9e, 0xaf, 0x43, 0x49, 0x3e, 0xb7, 0xd6, 0x19,
+	0x42, 0x37, 0x40, 0xeb, 0xc8, 0xe1, 0x99, 0x75, 0x04, 0xd8, 0x67, 0xb0, 0x62, 0x1d, 0x9c, 0x88,
+	0x5f, 0xa7, 0xe8, 0x95, 0x0a, 0xdd, 0x6b, 0x19, 0x2a, 0x37, 0x44, 0xe6, 0x40, 0xfd, 0x4a, 0x24,
+	0x41, 0xe8, 0x6b, 0xb2, 0x74, 0x99, 0x67, 0x10, 0xf5, 0xc7, 0x9b, 0x61, 0x62, 0x8d, 0x6d, 0xf1,
+	0x1c, 0xb3, 0xcf, 0xa1, 0x7a, 0x25, 0xb5, 0x50, 0x4e, 0x7d, 0xbb, 0xbc, 0x20, 0xc3, 0x5f, 0x49,
+	0x2d, 0xb8, 0x91, 0x60, 0x5b, 0x00, 0xd8, 0x0f, 0x13, 0x0f, 0xb5, 0xb5, 0x8e, 0x98, 0xa2, 0xb0,
+	0x67, 0xb0, 0x36, 0xab, 0x67, 0x16, 0xc4, 0x26, 0xa9, 0x73, 0x7f, 0x46, 0x5d, 0x13, 0x4f, 0xf7,
+	0x0c, 0x2a, 0xf8, 0x09, 0x54, 0xd1, 0x74, 0x36, 0x91, 0xd8, 0x54, 0xc8, 0x31, 0xe6, 0x8f, 0x88,
+	0x74, 0xa8, 0x6f, 0xc8, 0x5f, 0x4d, 0x6e, 0xd1, 0xb4, 0xc1, 0xc6, 0x5f, 0x19, 0x74, 0xff, 0x5b,
+	0x82, 0x46, 0xd6, 0x34, 0x3f, 0x3a, 0x28, 0xdf, 0x85, 0x0a, 0xda, 0x4f, 0xdf, 0xb8, 0xc3, 0x41,
+	0x24, 0x30, 0x89, 0x5e, 0x65, 0x3a, 0x7a, 0x9b, 0xd0, 0xcc, 0x7a, 0xb6, 0xb2, 0x29, 0x38, 0x21,
+	0xbc, 0x37, 0x34, 0x9f, 0xc1, 0x4a, 0x36, 0x24, 0x7a, 0x26, 0xe9, 0x4d, 0x4e, 0xb6, 0x32, 0x6a,
+	0x97, 0x92, 0xff, 0x76, 0x7a, 0x34, 0x3e, 0x90, 0x1e, 0xcd, 0xd9, 0xf4, 0x98, 0xa9, 0x1e, 0xb8,
+	0xab, 0x7a, 0x96, 0xa6, 0xaa, 0x67, 0x36, 0x13, 0x96, 0xe7, 0x33, 0xc1, 0xfd, 0x6d, 0x09, 0x6a,
+	0x66, 0xfe, 0xcc, 0xba, 0xb6, 0x38, 0xe7, 0xda, 0xdb, 0x16, 0x96, 0x16, 0x59, 0xb8, 0x09, 0x4d,
+	0x6b, 0x9a, 0x48, 0x6c, 0x7f, 0x99, 0x10, 0xd0, 0xb0, 0xd9, 0xba, 0xc8, 0x20, 0xaa, 0xae, 0x62,
+	0xe1, 0xdb, 0x72, 0xa0, 0x33, 0x7e, 0x52, 0x8c, 0x85, 0x9f, 0x6a, 0x99, 0xf4, 0xfa, 0x89, 0x4c,
+	0x63, 0x72, 0x7b, 0x93, 0xb7, 0x32, 0xea, 0x97, 0x48, 0xc4, 0xb8, 0x5c, 0x7a, 0xe1, 0x90, 0xf2,
+	0x11, 0xbd, 0xde, 0xe0, 0x39, 0x66, 0x4f, 0xc0, 0x0a, 0xa3, 0xda, 0xd8, 0x2a, 0x4c, 0x29, 0x2c,
+	0xe7, 0xc4, 0xe7, 0x42, 0xb8, 0x5f, 0x97, 0x01, 0x26, 0xd3, 0xf4, 0xfd, 0x6e, 0xf8, 0x14, 0x96,
+	0xcd, 0x8c, 0x9e, 0x71, 0xc2, 0x92, 0xa1, 0x19, 0x17, 0x3c, 0x81, 0xd6, 0xa5, 0x88, 0x7c, 0xd1,
+	0xf3, 0x65, 0x1a, 0x65, 0x6e, 0xa8, 0xf0, 0x65, 0x22, 0x1e, 0x18, 0x1a, 0x7b, 0x0c, 0xa0, 0xb4,
+	0x97, 0x68, 0x11, 0x4c, 0x36, 0xa3, 0xa6, 0xa5, 0xd0, 0xe2, 0x43, 0x73, 0x6d, 0x14, 0x6b, 0x4c,
+	0xc4, 0xf2, 0x82, 0x09, 0xb5, 0x67, 0xd8, 0x3c, 0x97, 0x63, 0x3f, 0x01, 0xf0, 0xbd, 0x28, 0xc0,
+	0x21, 0x22, 0x94, 0x53, 0xa3, 0x5b, 0xce, 0xad, 0x29, 0x68, 0x05, 0xf8, 0x94, 0x2c, 0xfb, 0x3e,
+	0xdc, 0x9b, 0xa0, 0xac, 0x13, 0xd4, 0xc9, 0xf2, 0xf6, 0x84, 0x61, 0xdb, 0xfa, 0x63, 0x00, 0x1a,
+	0x71, 0x3d, 0x25, 0x44, 0x60, 0xf3, 0xb7, 0x49, 0x94, 0x53, 0x21, 0x02, 0x64, 0xd3, 0x14, 0x37,
+	0x13, 0xc6, 0xa4, 0x6f, 0x93, 0x28, 0x34, 0x60, 0x36, 0xa1, 0x79, 0x1d, 0xea, 0x48, 0x28, 0x25,
+	0x94, 0x03, 0xdb, 0x65, 0xe4, 0xe6, 0x04, 0xf7, 0x15, 0xd4, 0xad, 0x5d, 0x18, 0x55, 0x19, 0x63,
+	0x92, 0xca, 0xbc, 0xcb, 0x64, 0xf8, 0xce, 0x2e, 0xf3, 0x00, 0xea, 0x22, 0x0a, 0x14, 0x7a, 0xd4,
+	0x2e, 0xa1, 0x08, 0xbf, 0x52, 0xee, 0xcf, 0xa1, 0x99, 0x5b, 0xfe, 0xa1, 0x5f, 0xbe, 0x36, 0x5b,
+	0xac, 0x09, 0xac, 0x45, 0x53, 0x5f, 0x2c, 0x4f, 0x7f, 0xd1, 0xfd, 0x63, 0x11, 0xea, 0x76, 0x9d,
+	0xfa, 0xe8, 0xe6, 0x35, 0x9f, 0x5a, 0xe5, 0xdb, 0xa9, 0xe5, 0x40, 0xdd, 0x86, 0xdb, 0x36, 0xae,
+	0x0c, 0x62, 0xfd, 0x0c, 0xb1, 0x9f, 0x55, 0xa9, 0x00, 0xe8, 0xec, 0xfe, 0xb9, 0x04, 0x75, 0xbb,
+	0xb7, 0x7d, 0x74, 0x52, 0x2f, 0x1e, 0x77, 0x3f, 0x84, 0x5a, 0x22, 0x3c, 0x25, 0x23, 0x52, 0x67,
+	0xe5, 0xd6, 0x62, 0xcb, 0x89, 0xc9, 0xad, 0xd0, 0xb4, 0xfa, 0xd5, 0x59, 0xf5, 0x37, 0xa0, 0x91,
+	0x15, 0x35, 0x15, 0xf9, 0x32, 0xcf, 0x71, 0x6e, 0x5a, 0x7d, 0x62, 0x1a, 0x2e, 0x32, 0x89, 0x50,
+	0xe9, 0x50, 0x9b, 0x34, 0x33, 0x59, 0x08, 0x86, 0x44, 0x79, 0x36, 0xdb, 0xf6, 0x9a, 0xb7, 0x06,
+	0x20, 0x2e, 0x3a, 0xe1, 0x10, 0xb7, 0x6b, 0x4c, 0xc2, 0x16, 0xb7, 0xc8, 0xfd, 0x5d, 0x11, 0x1a,
+	0xd9, 0x76, 0xf9, 0xd1, 0x4e, 0xdb, 0x98, 0x5a, 0x64, 0xcb, 0xa6, 0x33, 0xe5, 0xdb, 0xea, 0x4c,
+	0x21, 0x54, 0xe6, 0x0b, 0xe1, 0x3f, 0x45, 0xa8, 0xe0, 0x06, 0x4d, 0x7d, 0x51, 0x8b, 0xd8, 0xae,
+	0x7c, 0x74, 0xfe, 0x3f, 0xf7, 0x92, 0xb9, 0xee, 0x5d, 0x59, 0xd4, 0xbd, 0xe7, 0x6d, 0xaa, 0x2e,
+	0xb4, 0x29, 0xaf, 0x9e, 0xda, 0x5c, 0xf5, 0x4c, 0xc5, 0xb7, 0x3e, 0x1b, 0xdf, 0x55, 0xa8, 0x5e,
+	0x7a, 0xe9, 0xd0, 0xcc, 0xbb, 0x06, 0x37, 0x00, 0x83, 0xe0, 0x8d, 0xb0, 0x21, 0xda, 0x00, 0x59,
+	0xe4, 0xfe, 0xa5, 0x0c, 0x15, 0xdc, 0xd7, 0x51, 0x20, 0x4a, 0x47, 0x17, 0x76, 0xd1, 0xa8, 0x70,
+	0x8b, 0xf0, 0xe7, 0xfc, 0xa1, 0xa7, 0x14, 0x59, 0xdf, 0xe2, 0x06, 0x60, 0xcc, 0xc3, 0xe8, 0x32,
+	0x31, 0xae, 0xb0, 0xf6, 0x4f, 0x51, 0x48, 0x3d, 0xdf, 0xa7, 0x3d, 0xd2, 0x4e, 0x1f, 0x0b, 0x91,
+	0xa3, 0xd2, 0x8b, 0x5f, 0x89, 0xc9, 0x3e, 0x66, 0xe1, 0xc4, 0x9d, 0xb5, 0x69, 0x77, 0xd2, 0x2a,
+	0x10, 0xcb, 0x44, 0xdb, 0x91, 0xb3, 0xcc, 0x73, 0x3c, 0x65, 0x54, 0x63, 0xda, 0x28, 0x8c, 0xe4,
+	0x85, 0x8c, 0x02, 0x6b, 0x2a, 0x9d, 0xd1, 0xdf, 0x41, 0xa8, 0xe2, 0x54, 0x8b, 0x1e, 0xf1, 0xc0,
+	0xf8, 0xdb, 0xd2, 0xf6, 0x51, 0x64, 0x0d, 0x6a, 0x41, 0x4a, 0xef, 0xe3, 0x25, 0x62, 0x56, 0x83,
+	0x14, 0x5f, 0xc6, 0x58, 0x30, 0x57, 0x61, 0x80, 0x23, 0x85, 0x86, 0x3a, 0x16, 0x8c, 0xc5, 0x93,
+	0x3d, 0xb1, 0xf5, 0xc1, 0x3d, 0x31, 0xaf, 0x3b, 0x11, 0x38, 0x2b, 0x66, 0x5d, 0xce, 0x30, 0x3a,
+	0xe5, 0x7a, 0x10, 0x2a, 0x3d, 0x14, 0xce, 0x27, 0x66, 0xed, 0xb6, 0x10, 0x4d, 0xf4, 0x07, 0x5e,
+	0xd4, 0x17, 0xf4, 0x2a, 0x6f, 0x72, 0x8b, 0xdc, 0x13, 0x6c, 0x86, 0xe6, 0xb5, 0xb4, 0x9a, 0xbd,
+	0x96, 0x4c, 0xe0, 0xec, 0xab, 0x68, 0x77, 0xf2, 0xee, 0x2a, 0x91, 0x6e, 0x6b, 0x0b, 0xdf, 0x5d,
+	0xf9, 0xa3, 0xcb, 0xfd, 0x77, 0x11, 0x6a, 0x86, 0xf6, 0xa1, 0xb6, 0x9d, 0xc6, 0x3a, 0x1c, 0x89,
+	0xac, 0x6d, 0x1b, 0x84, 0x19, 0xa1, 0x07, 0x89, 0x4c, 0xfb, 0x83, 0x38, 0xcd, 0xfe, 0x98, 0x98,
+	0xa2, 0x50, 0x74, 0x7d, 0x99, 0x08, 0x5b, 0x0d, 0x06, 0xd8, 0x98, 0xbf, 0x16, 0x36, 0xfd, 0x0d,
+	0xc0, 0x6f, 0x68, 0x2f, 0xe9, 0x0b, 0x6d, 0x1f, 0x21, 0x16, 0x61, 0x5c, 0x63, 0x2f, 0x0c, 0xec,
+	0xc2, 0x47, 0xe7, 0xf7, 0xbd, 0x42, 0x50, 0xa7, 0x44, 0xc4, 0xa9, 0x9e, 0xe9, 0x4c, 0x13, 0x8a,
+	0xfb, 0xcf, 0x22, 0x54, 0xe9, 0x31, 0x79, 0x67, 0xf6, 0x53, 0xf3, 0x43, 0x9f, 0xf4, 0x62, 0x29,
+	0x87, 0xd6, 0x64, 0x30, 0xa4, 0x13, 0x29, 0x87, 0x18, 0x39, 0xa3, 0x5c, 0x36, 0x07, 0x33, 0x98,
+	0x2b, 0x5b, 0xb9, 0x43, 0xd9, 0xea, 0x9c, 0xb2, 0x0e, 0xd4, 0xc5, 0x38, 0xce, 0x57, 0xde, 0x0a,
+	0xcf, 0xa0, 0x59, 0xf4, 0x7c, 0x5c, 0xb2, 0x44, 0x66, 0xfb, 0x84, 0x80, 0xaa, 0x5f, 0xa4, 0x49,
+	0x64, 0x17, 0x84, 0x0a, 0xb7, 0xc8, 0xfd, 0x0d, 0xc0, 0xe4, 0xd5, 0xcb, 0x76, 0xa0, 0x9e, 0xc6,
+	0x66, 0x5d, 0x29, 0x52, 0x3a, 0xcc, 0x3f, 0xaa, 0x4f, 0xe4, 0xb5, 0x48, 0x78, 0x26, 0x44, 0xcd,
+	0x30, 0x7c, 0x23, 0x6c, 0xd5, 0xd3, 0x19, 0x83, 0xa5, 0xa5, 0xf6, 0x86, 0xd6, 0x52, 0x03, 0x90,
+	0xea, 0x0d, 0xbd, 0x64, 0x64, 0x5f, 0x98, 0x06, 0xb8, 0xbb, 0x50, 0xa5, 0x5f, 0xc4, 0x77, 0xe3,
+	0x6b, 0x71, 0x63, 0xd3, 0x08, 0x8f, 0x78, 0x21, 0x46, 0x96, 0xf5, 0xa6, 0x01, 0xee, 0x1e, 0x54,
+	0xe9, 0xbf, 0x09, 0xbc, 0xa0, 0xc7, 0x8a, 0x2e, 0xb4, 0x38, 0x1e, 0xd9, 0x77, 0xe0, 0x13, 0x7c,
+	0x74, 0xe3, 0xf8, 0xe9, 0x5d, 0x88, 0x4b, 0x4c, 0x22, 0xd3, 0x8a, 0x5b, 0x5e, 0x1c, 0xe3, 0x08,
+	0xda, 0x27, 0xe2, 0xf7, 0xfe, 0x44, 0x19, 0x4c, 0xe3, 0x6f, 0x1d, 0x18, 0xef, 0xec, 0x9d, 0xbe,
+	0x3c, 0xee, 0x9d, 0x1f, 0x9f, 0x9e, 0x74, 0x0e, 0xba, 0xcf, 0xbb, 0x9d, 0xc3, 0x76, 0x61, 0x8a,
+	0x7e, 0xfc, 0xb2, 0xd7, 0xf9, 0x45, 0xe7, 0xe0, 0xfc, 0xec, 0x25, 0x6f, 0x17, 0xd9, 0x1a, 0xdc,
+	0xb3, 0xf4, 0xd3, 0xf3, 0x93, 0x0e, 0x3f, 0xed, 0x1c, 0x76, 0x0e, 0xdb, 0x25, 0xb6, 0x01, 0xeb,
+	0x96, 0xcc, 0x3b, 0x3f, 0x3b, 0xef, 0x9c, 0x9e, 0xf5, 0xba, 0xc7, 0xaf, 0xf6, 0x5e, 0x74, 0x0f,
+	0xdb, 0xe5, 0x99, 0x4f, 0xf0, 0xce, 0xde, 0xc1, 0xd1, 0xde, 0xfe, 0x8b, 0x4e, 0xbb, 0xc2, 0xee,
+	0x41, 0xcb, 0xd2, 0x9f, 0xef, 0x75, 0x5f, 0x74, 0x0e, 0xdb, 0x55, 0xc6, 0x60, 0x25, 0xfb, 0xf5,
+	0xee, 0x8b, 0xce, 0xf1, 0x41, 0xa7, 0x5d, 0xdb, 0xff, 0xf6, 0xdf, 0xdf, 0x6e, 0x15, 0xbf, 0x79,
+	0xbb, 0x55, 0xfc, 0xd7, 0xdb, 0xad, 0xe2, 0xef, 0xdf, 0x6d, 0x15, 0xbe, 0x79, 0xb7, 0x55, 0xf8,
+	0xc7, 0xbb, 0xad, 0xc2, 0x2f, 0x61, 0xf2, 0x6f, 0xe2, 0x45, 0x8d, 0xfe, 0x45, 0xfc, 0xd1, 0xff,
+	0x02, 0x00, 0x00, 0xff, 0xff, 0x58, 0xd0, 0x60, 0x0a, 0x62, 0x14, 0x00, 0x00,
 }
 
 func (m *Record) Marshal() (dAtA []byte, err error) {
@@ -1955,6 +2609,98 @@ func (m *Record_Attested) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Record_Case) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Record_Case) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Case != nil {
+		{
+			size, err := m.Case.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintAudit(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xda
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Record_Rewards) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Record_Rewards) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Rewards != nil {
+		{
+			size, err := m.Rewards.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintAudit(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xe2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Record_Epoch) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Record_Epoch) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Epoch != nil {
+		{
+			size, err := m.Epoch.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintAudit(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xea
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Record_Validators) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Record_Validators) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Validators != nil {
+		{
+			size, err := m.Validators.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintAudit(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf2
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Genesis) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -2024,6 +2770,11 @@ func (m *Tx) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Vouchers != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Vouchers))
+		i--
+		dAtA[i] = 0x40
+	}
 	if m.Fee != 0 {
 		i = encodeVarintAudit(dAtA, i, uint64(m.Fee))
 		i--
@@ -2655,20 +3406,20 @@ func (m *Outcome) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	var l int
 	_ = l
 	if len(m.Silent) > 0 {
-		dAtA17 := make([]byte, len(m.Silent)*10)
-		var j16 int
+		dAtA21 := make([]byte, len(m.Silent)*10)
+		var j20 int
 		for _, num := range m.Silent {
 			for num >= 1<<7 {
-				dAtA17[j16] = uint8(uint64(num)&0x7f | 0x80)
+				dAtA21[j20] = uint8(uint64(num)&0x7f | 0x80)
 				num >>= 7
-				j16++
+				j20++
 			}
-			dAtA17[j16] = uint8(num)
-			j16++
+			dAtA21[j20] = uint8(num)
+			j20++
 		}
-		i -= j16
-		copy(dAtA[i:], dAtA17[:j16])
-		i = encodeVarintAudit(dAtA, i, uint64(j16))
+		i -= j20
+		copy(dAtA[i:], dAtA21[:j20])
+		i = encodeVarintAudit(dAtA, i, uint64(j20))
 		i--
 		dAtA[i] = 0x52
 	}
@@ -2805,6 +3556,11 @@ func (m *Auto) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Amount != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x48
+	}
 	if m.Fault {
 		i--
 		if m.Fault {
@@ -2853,6 +3609,394 @@ func (m *Auto) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i -= len(m.Step)
 		copy(dAtA[i:], m.Step)
 		i = encodeVarintAudit(dAtA, i, uint64(len(m.Step)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Case) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Case) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Case) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Change) > 0 {
+		i -= len(m.Change)
+		copy(dAtA[i:], m.Change)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Change)))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x82
+	}
+	if m.Whistle != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Whistle))
+		i--
+		dAtA[i] = 0x78
+	}
+	if m.Executed != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Executed))
+		i--
+		dAtA[i] = 0x70
+	}
+	if len(m.Votes) > 0 {
+		for iNdEx := len(m.Votes) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Votes[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintAudit(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x6a
+		}
+	}
+	if len(m.Evidence) > 0 {
+		i -= len(m.Evidence)
+		copy(dAtA[i:], m.Evidence)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Evidence)))
+		i--
+		dAtA[i] = 0x62
+	}
+	if m.DueMs != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.DueMs))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.DisputeBond != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.DisputeBond))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.Bond != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Bond))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.Amount != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x40
+	}
+	if len(m.Reporter) > 0 {
+		i -= len(m.Reporter)
+		copy(dAtA[i:], m.Reporter)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Reporter)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if m.State != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.Subject) > 0 {
+		i -= len(m.Subject)
+		copy(dAtA[i:], m.Subject)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Subject)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Accused) > 0 {
+		i -= len(m.Accused)
+		copy(dAtA[i:], m.Accused)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Accused)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Infraction != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Infraction))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Class != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Class))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Number != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Rewards) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Rewards) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Rewards) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Rewards) > 0 {
+		for iNdEx := len(m.Rewards) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Rewards[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintAudit(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Reward) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Reward) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Reward) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Reputation != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Reputation))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.Vouchers != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Vouchers))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Paid != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Paid))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Target != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Target))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Stake != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Stake))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Score != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Score))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Throughput != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Throughput))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Uptime != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Uptime))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Epoch) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Epoch) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Epoch) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Burned != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Burned))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Recovered != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Recovered))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Expired != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Expired))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Vouchers != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Vouchers))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Paid != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Paid))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Targets != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Targets))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.RewardPool != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.RewardPool))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Number != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Validators) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Validators) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Validators) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Alarm) > 0 {
+		i -= len(m.Alarm)
+		copy(dAtA[i:], m.Alarm)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Alarm)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Total != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Total))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Size_ != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Size_))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Updates) > 0 {
+		for iNdEx := len(m.Updates) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Updates[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintAudit(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Power) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Power) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Power) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Power != 0 {
+		i = encodeVarintAudit(dAtA, i, uint64(m.Power))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = encodeVarintAudit(dAtA, i, uint64(len(m.Key)))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -3065,6 +4209,54 @@ func (m *Record_Attested) Size() (n int) {
 	}
 	return n
 }
+func (m *Record_Case) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Case != nil {
+		l = m.Case.Size()
+		n += 2 + l + sovAudit(uint64(l))
+	}
+	return n
+}
+func (m *Record_Rewards) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Rewards != nil {
+		l = m.Rewards.Size()
+		n += 2 + l + sovAudit(uint64(l))
+	}
+	return n
+}
+func (m *Record_Epoch) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Epoch != nil {
+		l = m.Epoch.Size()
+		n += 2 + l + sovAudit(uint64(l))
+	}
+	return n
+}
+func (m *Record_Validators) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Validators != nil {
+		l = m.Validators.Size()
+		n += 2 + l + sovAudit(uint64(l))
+	}
+	return n
+}
 func (m *Genesis) Size() (n int) {
 	if m == nil {
 		return 0
@@ -3118,6 +4310,9 @@ func (m *Tx) Size() (n int) {
 	}
 	if m.Fee != 0 {
 		n += 1 + sovAudit(uint64(m.Fee))
+	}
+	if m.Vouchers != 0 {
+		n += 1 + sovAudit(uint64(m.Vouchers))
 	}
 	return n
 }
@@ -3496,6 +4691,203 @@ func (m *Auto) Size() (n int) {
 	}
 	if m.Fault {
 		n += 2
+	}
+	if m.Amount != 0 {
+		n += 1 + sovAudit(uint64(m.Amount))
+	}
+	return n
+}
+
+func (m *Case) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Number != 0 {
+		n += 1 + sovAudit(uint64(m.Number))
+	}
+	if m.Class != 0 {
+		n += 1 + sovAudit(uint64(m.Class))
+	}
+	if m.Infraction != 0 {
+		n += 1 + sovAudit(uint64(m.Infraction))
+	}
+	l = len(m.Accused)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	l = len(m.Subject)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.State != 0 {
+		n += 1 + sovAudit(uint64(m.State))
+	}
+	l = len(m.Reporter)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.Amount != 0 {
+		n += 1 + sovAudit(uint64(m.Amount))
+	}
+	if m.Bond != 0 {
+		n += 1 + sovAudit(uint64(m.Bond))
+	}
+	if m.DisputeBond != 0 {
+		n += 1 + sovAudit(uint64(m.DisputeBond))
+	}
+	if m.DueMs != 0 {
+		n += 1 + sovAudit(uint64(m.DueMs))
+	}
+	l = len(m.Evidence)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if len(m.Votes) > 0 {
+		for _, e := range m.Votes {
+			l = e.Size()
+			n += 1 + l + sovAudit(uint64(l))
+		}
+	}
+	if m.Executed != 0 {
+		n += 1 + sovAudit(uint64(m.Executed))
+	}
+	if m.Whistle != 0 {
+		n += 1 + sovAudit(uint64(m.Whistle))
+	}
+	l = len(m.Change)
+	if l > 0 {
+		n += 2 + l + sovAudit(uint64(l))
+	}
+	return n
+}
+
+func (m *Rewards) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Epoch != 0 {
+		n += 1 + sovAudit(uint64(m.Epoch))
+	}
+	if len(m.Rewards) > 0 {
+		for _, e := range m.Rewards {
+			l = e.Size()
+			n += 1 + l + sovAudit(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Reward) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.Uptime != 0 {
+		n += 1 + sovAudit(uint64(m.Uptime))
+	}
+	if m.Throughput != 0 {
+		n += 1 + sovAudit(uint64(m.Throughput))
+	}
+	if m.Score != 0 {
+		n += 1 + sovAudit(uint64(m.Score))
+	}
+	if m.Stake != 0 {
+		n += 1 + sovAudit(uint64(m.Stake))
+	}
+	if m.Target != 0 {
+		n += 1 + sovAudit(uint64(m.Target))
+	}
+	if m.Paid != 0 {
+		n += 1 + sovAudit(uint64(m.Paid))
+	}
+	if m.Vouchers != 0 {
+		n += 1 + sovAudit(uint64(m.Vouchers))
+	}
+	if m.Reputation != 0 {
+		n += 1 + sovAudit(uint64(m.Reputation))
+	}
+	return n
+}
+
+func (m *Epoch) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Number != 0 {
+		n += 1 + sovAudit(uint64(m.Number))
+	}
+	if m.RewardPool != 0 {
+		n += 1 + sovAudit(uint64(m.RewardPool))
+	}
+	if m.Targets != 0 {
+		n += 1 + sovAudit(uint64(m.Targets))
+	}
+	if m.Paid != 0 {
+		n += 1 + sovAudit(uint64(m.Paid))
+	}
+	if m.Vouchers != 0 {
+		n += 1 + sovAudit(uint64(m.Vouchers))
+	}
+	if m.Expired != 0 {
+		n += 1 + sovAudit(uint64(m.Expired))
+	}
+	if m.Recovered != 0 {
+		n += 1 + sovAudit(uint64(m.Recovered))
+	}
+	if m.Burned != 0 {
+		n += 1 + sovAudit(uint64(m.Burned))
+	}
+	return n
+}
+
+func (m *Validators) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Updates) > 0 {
+		for _, e := range m.Updates {
+			l = e.Size()
+			n += 1 + l + sovAudit(uint64(l))
+		}
+	}
+	if m.Size_ != 0 {
+		n += 1 + sovAudit(uint64(m.Size_))
+	}
+	if m.Total != 0 {
+		n += 1 + sovAudit(uint64(m.Total))
+	}
+	l = len(m.Alarm)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	return n
+}
+
+func (m *Power) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + sovAudit(uint64(l))
+	}
+	if m.Power != 0 {
+		n += 1 + sovAudit(uint64(m.Power))
 	}
 	return n
 }
@@ -4046,6 +5438,146 @@ func (m *Record) Unmarshal(dAtA []byte) error {
 			}
 			m.Body = &Record_Attested{v}
 			iNdEx = postIndex
+		case 27:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Case", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Case{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Body = &Record_Case{v}
+			iNdEx = postIndex
+		case 28:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rewards", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Rewards{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Body = &Record_Rewards{v}
+			iNdEx = postIndex
+		case 29:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Epoch{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Body = &Record_Epoch{v}
+			iNdEx = postIndex
+		case 30:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Validators", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Validators{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Body = &Record_Validators{v}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipAudit(dAtA[iNdEx:])
@@ -4437,6 +5969,25 @@ func (m *Tx) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Fee |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Vouchers", wireType)
+			}
+			m.Vouchers = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Vouchers |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -7070,6 +8621,1265 @@ func (m *Auto) Unmarshal(dAtA []byte) error {
 				}
 			}
 			m.Fault = bool(v != 0)
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Case) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Case: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Case: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Class", wireType)
+			}
+			m.Class = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Class |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Infraction", wireType)
+			}
+			m.Infraction = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Infraction |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Accused", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Accused = append(m.Accused[:0], dAtA[iNdEx:postIndex]...)
+			if m.Accused == nil {
+				m.Accused = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Subject", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Subject = append(m.Subject[:0], dAtA[iNdEx:postIndex]...)
+			if m.Subject == nil {
+				m.Subject = []byte{}
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reporter", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reporter = append(m.Reporter[:0], dAtA[iNdEx:postIndex]...)
+			if m.Reporter == nil {
+				m.Reporter = []byte{}
+			}
+			iNdEx = postIndex
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bond", wireType)
+			}
+			m.Bond = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Bond |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DisputeBond", wireType)
+			}
+			m.DisputeBond = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DisputeBond |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DueMs", wireType)
+			}
+			m.DueMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DueMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Evidence", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Evidence = append(m.Evidence[:0], dAtA[iNdEx:postIndex]...)
+			if m.Evidence == nil {
+				m.Evidence = []byte{}
+			}
+			iNdEx = postIndex
+		case 13:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Votes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Votes = append(m.Votes, &Vote{})
+			if err := m.Votes[len(m.Votes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Executed", wireType)
+			}
+			m.Executed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Executed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Whistle", wireType)
+			}
+			m.Whistle = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Whistle |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 16:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Change", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Change = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Rewards) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Rewards: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Rewards: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rewards", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Rewards = append(m.Rewards, &Reward{})
+			if err := m.Rewards[len(m.Rewards)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Reward) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Reward: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Reward: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Uptime", wireType)
+			}
+			m.Uptime = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Uptime |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Throughput", wireType)
+			}
+			m.Throughput = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Throughput |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Score", wireType)
+			}
+			m.Score = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Score |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Stake", wireType)
+			}
+			m.Stake = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Stake |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Target", wireType)
+			}
+			m.Target = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Target |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Paid", wireType)
+			}
+			m.Paid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Paid |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Vouchers", wireType)
+			}
+			m.Vouchers = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Vouchers |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reputation", wireType)
+			}
+			m.Reputation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Reputation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Epoch) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Epoch: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Epoch: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RewardPool", wireType)
+			}
+			m.RewardPool = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RewardPool |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Targets", wireType)
+			}
+			m.Targets = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Targets |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Paid", wireType)
+			}
+			m.Paid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Paid |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Vouchers", wireType)
+			}
+			m.Vouchers = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Vouchers |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Expired", wireType)
+			}
+			m.Expired = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Expired |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovered", wireType)
+			}
+			m.Recovered = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Recovered |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Burned", wireType)
+			}
+			m.Burned = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Burned |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Validators) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Validators: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Validators: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Updates", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Updates = append(m.Updates, &Power{})
+			if err := m.Updates[len(m.Updates)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Size_", wireType)
+			}
+			m.Size_ = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Size_ |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Total", wireType)
+			}
+			m.Total = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Total |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Alarm", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Alarm = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipAudit(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Power) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowAudit
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Power: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Power: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthAudit
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthAudit
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = append(m.Key[:0], dAtA[iNdEx:postIndex]...)
+			if m.Key == nil {
+				m.Key = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Power", wireType)
+			}
+			m.Power = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowAudit
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Power |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipAudit(dAtA[iNdEx:])

@@ -50,7 +50,7 @@ func DefaultAssumptions(p *Params) Assumptions {
 			covered("stall for a bribe", p.SlashLive, p.DetectSilence),
 			covered("false FAILED", p.SlashLive, p.DetectSilence),
 			covered("false OK, no witness", p.SlashFalse, p.DetectFalseAlone),
-			covered("false OK, witnesses", p.SlashFalse, p.DetectFalseWitness),
+			covered("false OK, witnesses", p.SlashFalse, p.DetectFalseWitnessed),
 			covered("receipt equivocation", p.SlashEquivocation, p.DetectEquivocation),
 			covered("double sign", p.SlashDoubleSign, p.DetectEquivocation),
 		},

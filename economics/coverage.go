@@ -66,7 +66,7 @@ func (p *Params) RequesterHeadroom(slash, detect, inFlight, his uint64) (uint64,
 func (p *Params) StakeCoverage(stake uint64, witnessed bool) (uint64, error) {
 	falseOK := p.DetectFalseAlone
 	if witnessed {
-		falseOK = p.DetectFalseWitness
+		falseOK = p.DetectFalseWitnessed
 	}
 	least := stake
 	for _, class := range []struct{ rate, detect uint64 }{

@@ -61,12 +61,13 @@ func (p *Params) rates() []bound {
 		{"voucher_score_min", p.VoucherScoreMin, 0, PPM},
 		{"voucher_fee_max", p.VoucherFeeMax, 0, PPM},
 		{"bond_rate", p.BondRate, 0, PPM},
+		{"value_price", p.ValuePrice, 0, PPM},
 		{"margin", p.Margin, 0, 10 * PPM},
 		{"requester_share", p.RequesterShare, 1, PPM},
 		{"detect_silence", p.DetectSilence, 0, PPM},
 		{"detect_equivocation", p.DetectEquivocation, 0, PPM},
 		{"detect_false_alone", p.DetectFalseAlone, 0, PPM},
-		{"detect_false_witnessed", p.DetectFalseWitness, 0, PPM},
+		{"detect_false_witnessed", p.DetectFalseWitnessed, 0, PPM},
 		{"downtime_rate", p.DowntimeRate, 0, PPM * 2 / 3}, // a proposer may omit a third of the precommits
 		{"jail_meter", p.JailMeter, 1, PPM / 3},
 	}
@@ -82,13 +83,10 @@ func (p *Params) counts() []bound {
 		{"failures_min", p.FailuresMin, 1, 1000},
 		{"suspension_epochs_max", p.SuspensionEpochsMax, 1, 10_000},
 		{"voucher_epochs", p.VoucherEpochs, 1, 100_000},
-		{"validators_min", p.ValidatorsMin, 1, 1000},
-		{"validators_max", p.ValidatorsMax, max(1, p.ValidatorsMin), 1000},
-		{"power_min", p.PowerMin, 1, 1 << 40},
+		{"validators_min", p.ValidatorsMin, 1, 250},
+		{"validators_max", p.ValidatorsMax, max(1, p.ValidatorsMin), 250},
 		{"downtime_blocks", p.DowntimeBlocks, 10, 1_000_000},
-		{"breaker_attempts", p.BreakerAttempts, 1, 1_000_000},
-		{"breaker_blocks", p.BreakerBlocks, 1, 1_000_000},
-		{"breaker_entities", p.BreakerEntities, 1, 1000},
+		{"cases_max", p.CasesMax, 1, 10_000},
 	}
 }
 
@@ -104,6 +102,7 @@ func (p *Params) times() []bound {
 		{"unbonding_ms", p.UnbondingMs, 1, 5 * year},
 		{"target_block_ms", p.TargetBlockMs, 1, hourMs},
 		{"finality_ms", p.FinalityMs, 1, year},
+		{"heartbeat_ms", p.HeartbeatMs, 1000, hourMs},
 		{"jail_ms", p.JailMs, 1, year},
 	}
 }

@@ -22,10 +22,27 @@ type Context struct {
 	Policies    *policy.Cache
 	Names       map[tx.Address]string // of the block: addresses as text, dear to make; may be nil
 	BlockHash   []byte                // of the block that is executed; empty while it is being built
+	Votes       []Ballot              // LastCommit: who of the validators signed the block before
+	Misbehavior []Misbehavior         // CometBFT's evidence in this block
+	Updates     []Seat                // what the step "validators" tells CometBFT
 	LeftFirst   uint64                // index of the first record that Leave takes
 	Left        []*audit.Record       // bodies of records beside the tx's own, in order
 	Record      *audit.Record         // its body is set by rules that have more to say than the tx itself
 	Result      tx.Result
+}
+
+// Ballot says whether a validator signed the block before this one.
+type Ballot struct {
+	Validator tx.Address // first 20 bytes of SHA-256 of its consensus key
+	Signed    bool       // for a block or for nil
+}
+
+// Misbehavior is CometBFT's evidence against a validator.
+type Misbehavior struct {
+	Infraction tx.Infraction // DOUBLE_SIGN or LIGHT_CLIENT_ATTACK
+	Validator  tx.Address    // as in Ballot
+	Height     uint64        // of the infraction
+	TimeMs     uint64        // of that height's block
 }
 
 // For makes the context of a tx.

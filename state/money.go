@@ -22,6 +22,44 @@ func Pay(o *Overlay, from tx.Address, pool string, amount uint64) error {
 	return nil
 }
 
+// Move moves amount, which is there, from a pool to another.
+func Move(o *Overlay, from, to string, amount uint64) {
+	if amount == 0 {
+		return
+	}
+	source, sum := Pools.Load(o, from), Pools.Load(o, to)
+	if source.Units < amount || from == to {
+		panic(fmt.Errorf("pool %s: %d of %d to %s", from, amount, source.Units, to))
+	}
+	source.Units -= amount
+	sum.Units += amount // bounded by the supply
+	Pools.Set(o, from, source)
+	Pools.Set(o, to, sum)
+}
+
+// Deposit adds to a pool what the caller took from elsewhere.
+func Deposit(o *Overlay, pool string, amount uint64) {
+	if amount == 0 {
+		return
+	}
+	sum := Pools.Load(o, pool)
+	sum.Units += amount // bounded by the supply
+	Pools.Set(o, pool, sum)
+}
+
+// Withdraw takes amount, which is there, from a pool; the caller puts it elsewhere.
+func Withdraw(o *Overlay, pool string, amount uint64) {
+	if amount == 0 {
+		return
+	}
+	sum := Pools.Load(o, pool)
+	if sum.Units < amount {
+		panic(fmt.Errorf("pool %s: %d of %d", pool, amount, sum.Units))
+	}
+	sum.Units -= amount
+	Pools.Set(o, pool, sum)
+}
+
 // Draw moves amount, which is there, from a pool to an account. An account that is gone would be a fault of
 // the program: accounts are deleted only before they hold anything of their own.
 func Draw(o *Overlay, pool string, to tx.Address, amount uint64) {
@@ -46,12 +84,23 @@ func MulDiv(a, b, c uint64) uint64 {
 	return quotient
 }
 
-// Total counts every base unit of the chain: Σ accounts + Σ pools + burned. It equals the genesis supply at
-// every height (economics.md section 3). It reads all accounts: for tests and for `mprd doctor`.
+// Total counts every base unit of the chain: Σ accounts + Σ stake + Σ unbonding + Σ pools + burned. It equals
+// the genesis supply at every height (economics.md section 3). It reads all accounts and operators: for tests,
+// for metrics once in a while and for `mprd doctor`.
 func Total(o *Overlay) (total, genesis uint64) {
 	const all = int(^uint(0) >> 1)
 	Accounts.Range(o, nil, all, func(_ []byte, a *Account) bool {
 		total += a.Balance
+		return true
+	})
+	Operators.Range(o, nil, all, func(_ []byte, m *Operator) bool {
+		total += m.Stake
+		return true
+	})
+	Unbondings.Range(o, nil, all, func(_ []byte, m *Unbonding) bool {
+		for i := range m.Entries {
+			total += m.Entries[i].Amount
+		}
 		return true
 	})
 	Pools.Range(o, nil, all, func(_ []byte, a *Amount) bool {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"mprd/economics"
 	"mprd/tx"
 )
 
@@ -36,9 +37,9 @@ func DefaultParams() *Params {
 		InFlightMax:             4096,
 		ExecutionFee:            2000,
 		ResourcesPerUnit:        1_000_000,
-		StakeCap:                100_000 * tx.UnitsPerToken,
 		EpochMs:                 3_600_000,
 		EpochBlocksMin:          100,
+		Economics:               *economics.Defaults(),
 	}
 }
 
@@ -88,7 +89,6 @@ func (m *Params) Validate() error {
 	within("in_flight_max", uint64(m.InFlightMax), 1, InFlightHardMax)
 	within("execution_fee", m.ExecutionFee, 0, tx.SupplyMax)
 	within("resources_per_unit", m.ResourcesPerUnit, 1, tx.ResourcesHardMax)
-	within("stake_cap", m.StakeCap, 1, tx.SupplyMax)
 	within("epoch_ms", m.EpochMs, 60_000, 30*24*hour)
 	within("epoch_blocks_min", uint64(m.EpochBlocksMin), 1, 1<<20)
 	within("witnesses", uint64(m.Witnesses), 0, 16)
@@ -102,7 +102,7 @@ func (m *Params) Validate() error {
 		faults = append(faults, fmt.Errorf("attempts_max·attempt_ms + 2·gap_ms is %d, above deadline_ms_max %d",
 			end, m.DeadlineMsMax))
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, m.Economics.Validate())...)
 }
 
 // MinApprovals is the floor of approvals for an op, whatever the policy says (O9).

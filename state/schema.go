@@ -7,8 +7,7 @@ import (
 )
 
 // The tables. A prefix or a name is never reused; a golden file holds them.
-// 0x61 ('a') is taken by the audit keys below. Set aside for what comes: 0x40–0x5f stake and cases, 0x60,
-// 0x62–0x6f governance.
+// 0x61 ('a') is taken by the audit keys below. Set aside for what comes: 0x60, 0x62–0x6f governance.
 var (
 	ParamsTable        = table[One, Params](0x01, "params", oneKey)
 	ClockTable         = table[One, Clock](0x02, "clock", oneKey)
@@ -42,6 +41,28 @@ var (
 	EpochTable    = table[One, Epoch](0x2e, "epoch", oneKey)
 
 	NonceChunks = table[ChunkID, NonceChunk](0x30, "nonces", chunkKey)
+
+	Unbondings     = table[tx.Address, Unbonding](0x40, "unbondings", addressKey)
+	UnbondingDue   = table[Expiry, Index](0x41, "unbonding_due", expiryKey)
+	Validators     = table[ConsensusKey, Validator](0x42, "validators", consensusKey)
+	ValidatorTable = table[One, ValidatorSet](0x43, "validator_set", oneKey) // as CometBFT was last told
+	ElectedTable   = table[One, ValidatorSet](0x44, "elected_set", oneKey)   // what it is to become
+	SigningTable   = table[One, Signing](0x45, "signing", oneKey)
+	JailMeterTable = table[One, JailMeter](0x46, "jail_meter", oneKey)
+
+	Cases            = table[uint64, Case](0x48, "cases", heightKey)
+	CaseDue          = table[CaseEnd, Index](0x49, "case_due", caseEndKey)
+	Infractions      = table[tx.Digest, InfractionRow](0x4a, "infractions", digestKey)
+	Evidences        = table[tx.Digest, Evidence](0x4b, "evidence", digestKey)
+	Commitments      = table[tx.Digest, Commitment](0x4c, "commitments", digestKey)
+	CommitmentDue    = table[Due, Index](0x4d, "commitment_due", dueKey)
+	CaseCounterTable = table[One, CaseCounter](0x4e, "case_counter", oneKey)
+
+	VoucherTable   = table[tx.Address, Vouchers](0x50, "vouchers", addressKey)
+	Coverages      = table[tx.Address, Amount](0x51, "coverage", addressKey)
+	CoverageShares = table[CoverageShare, Amount](0x52, "coverage_shares", coverageShareKey)
+	Reservations   = table[Due, Reservation](0x53, "reservations", dueKey)
+	AuditHeads     = table[uint64, AuditHead](0x54, "audit_heads", heightKey)
 )
 
 // The keys of the audit log's head and frontier (protocol.md section 6): raw bytes, not rows.
@@ -50,11 +71,26 @@ var (
 	AuditFrontierKey = []byte("audit/frontier")
 )
 
-// Pool names. Σ accounts + Σ pools + burned = genesis supply, at every height.
+// Pool names. Σ accounts + Σ stake + Σ unbonding + Σ pools + burned = genesis supply, at every height.
 const (
-	PoolTreasury  = "treasury"
-	PoolFeeEscrow = "fee_escrow" // execution fees of what is not over
+	PoolTreasury      = "treasury"
+	PoolFees          = "fees"        // of the present block; routed at its end
+	PoolFeeEscrow     = "fee_escrow"  // execution fees of what is not over
+	PoolRewards       = "rewards"     // what epochs pay from
+	PoolBurnEscrow    = "burn_escrow" // burned at an epoch's end, less what the reward pool lacks
+	PoolInsurance     = "insurance"
+	PoolVoucherEscrow = "voucher_escrow" // backs every voucher
+	PoolSlashReserve  = "slash_reserve"  // slashes that can still be undone, and unclaimed whistle-blowers' shares
+	PoolBondEscrow    = "bond_escrow"    // bonds of open cases
 )
+
+// PoolNames lists the pools, in the order in which people read them.
+func PoolNames() []string {
+	return []string{
+		PoolTreasury, PoolFees, PoolFeeEscrow, PoolRewards, PoolBurnEscrow, PoolInsurance, PoolVoucherEscrow,
+		PoolSlashReserve, PoolBondEscrow,
+	}
+}
 
 // Committee names.
 const (
@@ -90,6 +126,30 @@ type MissID struct {
 	Action  tx.Digest
 	Attempt uint32
 }
+
+// ConsensusKey is a validator's ed25519 key.
+type ConsensusKey [tx.KeyBytes]byte
+
+// Expiry is an entry of the index of unbonding stake.
+type Expiry struct {
+	AtMs     uint64 // C
+	Operator tx.Address
+}
+
+// CaseEnd is when a case moves by itself.
+type CaseEnd struct{ AtMs, Number uint64 }
+
+// CoverageShare names what an operator has reserved for one requester's entity.
+type CoverageShare struct {
+	Operator tx.Address
+	Entity   string
+}
+
+// ExpiryOf reads back the key of an expiry.
+func ExpiryOf(key []byte) Expiry { return Expiry{number(key), tx.AddressFrom(key[8:])} }
+
+// CaseEndOf reads back the key of a case's end.
+func CaseEndOf(key []byte) CaseEnd { return CaseEnd{number(key), number(key[8:])} }
 
 // HeightOf reads back a key that is a height.
 func HeightOf(key []byte) uint64 { return number(key) }

@@ -10,6 +10,7 @@ import (
 	io "io"
 	math "math"
 	math_bits "math/bits"
+	economics "mprd/economics"
 	tx "mprd/tx"
 )
 
@@ -53,6 +54,77 @@ func (x Class) String() string {
 
 func (Class) EnumDescriptor() ([]byte, []int) {
 	return fileDescriptor_8a2fe98af28ce44b, []int{0}
+}
+
+type CaseClass int32
+
+const (
+	CaseClass_CASE_CLASS_UNSPECIFIED CaseClass = 0
+	CaseClass_CASE_CLASS_OBJECTIVE   CaseClass = 1
+	CaseClass_CASE_CLASS_COMPUTED    CaseClass = 2
+	CaseClass_CASE_CLASS_SUBJECTIVE  CaseClass = 3
+)
+
+var CaseClass_name = map[int32]string{
+	0: "CASE_CLASS_UNSPECIFIED",
+	1: "CASE_CLASS_OBJECTIVE",
+	2: "CASE_CLASS_COMPUTED",
+	3: "CASE_CLASS_SUBJECTIVE",
+}
+
+var CaseClass_value = map[string]int32{
+	"CASE_CLASS_UNSPECIFIED": 0,
+	"CASE_CLASS_OBJECTIVE":   1,
+	"CASE_CLASS_COMPUTED":    2,
+	"CASE_CLASS_SUBJECTIVE":  3,
+}
+
+func (x CaseClass) String() string {
+	return proto.EnumName(CaseClass_name, int32(x))
+}
+
+func (CaseClass) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{1}
+}
+
+type CaseState int32
+
+const (
+	CaseState_CASE_STATE_UNSPECIFIED CaseState = 0
+	CaseState_CASE_STATE_OPEN        CaseState = 1
+	CaseState_CASE_STATE_DISPUTED    CaseState = 2
+	CaseState_CASE_STATE_CONFIRMED   CaseState = 3
+	CaseState_CASE_STATE_REJECTED    CaseState = 4
+	CaseState_CASE_STATE_CANCELLED   CaseState = 5
+	CaseState_CASE_STATE_EXECUTED    CaseState = 6
+)
+
+var CaseState_name = map[int32]string{
+	0: "CASE_STATE_UNSPECIFIED",
+	1: "CASE_STATE_OPEN",
+	2: "CASE_STATE_DISPUTED",
+	3: "CASE_STATE_CONFIRMED",
+	4: "CASE_STATE_REJECTED",
+	5: "CASE_STATE_CANCELLED",
+	6: "CASE_STATE_EXECUTED",
+}
+
+var CaseState_value = map[string]int32{
+	"CASE_STATE_UNSPECIFIED": 0,
+	"CASE_STATE_OPEN":        1,
+	"CASE_STATE_DISPUTED":    2,
+	"CASE_STATE_CONFIRMED":   3,
+	"CASE_STATE_REJECTED":    4,
+	"CASE_STATE_CANCELLED":   5,
+	"CASE_STATE_EXECUTED":    6,
+}
+
+func (x CaseState) String() string {
+	return proto.EnumName(CaseState_name, int32(x))
+}
+
+func (CaseState) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{2}
 }
 
 type Clock struct {
@@ -541,11 +613,25 @@ func (m *ActivePolicy) GetSinceHeight() uint64 {
 }
 
 type Operator struct {
-	ExecutorGroups []string `protobuf:"bytes,1,rep,name=executor_groups,json=executorGroups,proto3" json:"executor_groups,omitempty"`
-	Stake          uint64   `protobuf:"varint,2,opt,name=stake,proto3" json:"stake,omitempty"`
-	Reputation     uint64   `protobuf:"varint,3,opt,name=reputation,proto3" json:"reputation,omitempty"`
-	Suspended      bool     `protobuf:"varint,4,opt,name=suspended,proto3" json:"suspended,omitempty"`
-	RegisteredAtMs uint64   `protobuf:"varint,5,opt,name=registered_at_ms,json=registeredAtMs,proto3" json:"registered_at_ms,omitempty"`
+	ExecutorGroups    []string `protobuf:"bytes,1,rep,name=executor_groups,json=executorGroups,proto3" json:"executor_groups,omitempty"`
+	Stake             uint64   `protobuf:"varint,2,opt,name=stake,proto3" json:"stake,omitempty"`
+	Reputation        uint64   `protobuf:"varint,3,opt,name=reputation,proto3" json:"reputation,omitempty"`
+	Suspended         bool     `protobuf:"varint,4,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	RegisteredAtMs    uint64   `protobuf:"varint,5,opt,name=registered_at_ms,json=registeredAtMs,proto3" json:"registered_at_ms,omitempty"`
+	Unbonding         uint64   `protobuf:"varint,6,opt,name=unbonding,proto3" json:"unbonding,omitempty"`
+	Held              uint64   `protobuf:"varint,7,opt,name=held,proto3" json:"held,omitempty"`
+	StakeLow          uint64   `protobuf:"varint,8,opt,name=stake_low,json=stakeLow,proto3" json:"stake_low,omitempty"`
+	Carry             uint64   `protobuf:"varint,9,opt,name=carry,proto3" json:"carry,omitempty"`
+	Faults            uint64   `protobuf:"varint,10,opt,name=faults,proto3" json:"faults,omitempty"`
+	SuspendedUntil    uint64   `protobuf:"varint,11,opt,name=suspended_until,json=suspendedUntil,proto3" json:"suspended_until,omitempty"`
+	Tombstoned        bool     `protobuf:"varint,12,opt,name=tombstoned,proto3" json:"tombstoned,omitempty"`
+	ValidatorKey      []byte   `protobuf:"bytes,13,opt,name=validator_key,json=validatorKey,proto3" json:"validator_key,omitempty"`
+	HeartbeatSlot     uint64   `protobuf:"varint,14,opt,name=heartbeat_slot,json=heartbeatSlot,proto3" json:"heartbeat_slot,omitempty"`
+	Heartbeats        uint64   `protobuf:"varint,15,opt,name=heartbeats,proto3" json:"heartbeats,omitempty"`
+	CarriedDone       uint64   `protobuf:"varint,16,opt,name=carried_done,json=carriedDone,proto3" json:"carried_done,omitempty"`
+	CarriedEvaluated  uint64   `protobuf:"varint,17,opt,name=carried_evaluated,json=carriedEvaluated,proto3" json:"carried_evaluated,omitempty"`
+	CarriedRequesters [][]byte `protobuf:"bytes,18,rep,name=carried_requesters,json=carriedRequesters,proto3" json:"carried_requesters,omitempty"`
+	Cases             uint32   `protobuf:"varint,19,opt,name=cases,proto3" json:"cases,omitempty"`
 }
 
 func (m *Operator) Reset()         { *m = Operator{} }
@@ -616,6 +702,1457 @@ func (m *Operator) GetRegisteredAtMs() uint64 {
 	return 0
 }
 
+func (m *Operator) GetUnbonding() uint64 {
+	if m != nil {
+		return m.Unbonding
+	}
+	return 0
+}
+
+func (m *Operator) GetHeld() uint64 {
+	if m != nil {
+		return m.Held
+	}
+	return 0
+}
+
+func (m *Operator) GetStakeLow() uint64 {
+	if m != nil {
+		return m.StakeLow
+	}
+	return 0
+}
+
+func (m *Operator) GetCarry() uint64 {
+	if m != nil {
+		return m.Carry
+	}
+	return 0
+}
+
+func (m *Operator) GetFaults() uint64 {
+	if m != nil {
+		return m.Faults
+	}
+	return 0
+}
+
+func (m *Operator) GetSuspendedUntil() uint64 {
+	if m != nil {
+		return m.SuspendedUntil
+	}
+	return 0
+}
+
+func (m *Operator) GetTombstoned() bool {
+	if m != nil {
+		return m.Tombstoned
+	}
+	return false
+}
+
+func (m *Operator) GetValidatorKey() []byte {
+	if m != nil {
+		return m.ValidatorKey
+	}
+	return nil
+}
+
+func (m *Operator) GetHeartbeatSlot() uint64 {
+	if m != nil {
+		return m.HeartbeatSlot
+	}
+	return 0
+}
+
+func (m *Operator) GetHeartbeats() uint64 {
+	if m != nil {
+		return m.Heartbeats
+	}
+	return 0
+}
+
+func (m *Operator) GetCarriedDone() uint64 {
+	if m != nil {
+		return m.CarriedDone
+	}
+	return 0
+}
+
+func (m *Operator) GetCarriedEvaluated() uint64 {
+	if m != nil {
+		return m.CarriedEvaluated
+	}
+	return 0
+}
+
+func (m *Operator) GetCarriedRequesters() [][]byte {
+	if m != nil {
+		return m.CarriedRequesters
+	}
+	return nil
+}
+
+func (m *Operator) GetCases() uint32 {
+	if m != nil {
+		return m.Cases
+	}
+	return 0
+}
+
+// Unbonding is an operator's stake on its way back to its balance, oldest first.
+type Unbonding struct {
+	Entries []UnbondingEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries"`
+}
+
+func (m *Unbonding) Reset()         { *m = Unbonding{} }
+func (m *Unbonding) String() string { return proto.CompactTextString(m) }
+func (*Unbonding) ProtoMessage()    {}
+func (*Unbonding) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{10}
+}
+func (m *Unbonding) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Unbonding) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Unbonding.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Unbonding) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Unbonding.Merge(m, src)
+}
+func (m *Unbonding) XXX_Size() int {
+	return m.Size()
+}
+func (m *Unbonding) XXX_DiscardUnknown() {
+	xxx_messageInfo_Unbonding.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Unbonding proto.InternalMessageInfo
+
+func (m *Unbonding) GetEntries() []UnbondingEntry {
+	if m != nil {
+		return m.Entries
+	}
+	return nil
+}
+
+type UnbondingEntry struct {
+	Amount        uint64 `protobuf:"varint,1,opt,name=amount,proto3" json:"amount,omitempty"`
+	StartedHeight uint64 `protobuf:"varint,2,opt,name=started_height,json=startedHeight,proto3" json:"started_height,omitempty"`
+	EndsMs        uint64 `protobuf:"varint,3,opt,name=ends_ms,json=endsMs,proto3" json:"ends_ms,omitempty"`
+	EndsHeight    uint64 `protobuf:"varint,4,opt,name=ends_height,json=endsHeight,proto3" json:"ends_height,omitempty"`
+	Due           bool   `protobuf:"varint,5,opt,name=due,proto3" json:"due,omitempty"`
+}
+
+func (m *UnbondingEntry) Reset()         { *m = UnbondingEntry{} }
+func (m *UnbondingEntry) String() string { return proto.CompactTextString(m) }
+func (*UnbondingEntry) ProtoMessage()    {}
+func (*UnbondingEntry) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{11}
+}
+func (m *UnbondingEntry) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *UnbondingEntry) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_UnbondingEntry.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *UnbondingEntry) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_UnbondingEntry.Merge(m, src)
+}
+func (m *UnbondingEntry) XXX_Size() int {
+	return m.Size()
+}
+func (m *UnbondingEntry) XXX_DiscardUnknown() {
+	xxx_messageInfo_UnbondingEntry.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_UnbondingEntry proto.InternalMessageInfo
+
+func (m *UnbondingEntry) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+func (m *UnbondingEntry) GetStartedHeight() uint64 {
+	if m != nil {
+		return m.StartedHeight
+	}
+	return 0
+}
+
+func (m *UnbondingEntry) GetEndsMs() uint64 {
+	if m != nil {
+		return m.EndsMs
+	}
+	return 0
+}
+
+func (m *UnbondingEntry) GetEndsHeight() uint64 {
+	if m != nil {
+		return m.EndsHeight
+	}
+	return 0
+}
+
+func (m *UnbondingEntry) GetDue() bool {
+	if m != nil {
+		return m.Due
+	}
+	return false
+}
+
+// Validator is a consensus key and whose it is, for ever.
+type Validator struct {
+	Operator         []byte `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	RegisteredHeight uint64 `protobuf:"varint,2,opt,name=registered_height,json=registeredHeight,proto3" json:"registered_height,omitempty"`
+	Jailed           bool   `protobuf:"varint,3,opt,name=jailed,proto3" json:"jailed,omitempty"`
+	JailedUntilMs    uint64 `protobuf:"varint,4,opt,name=jailed_until_ms,json=jailedUntilMs,proto3" json:"jailed_until_ms,omitempty"`
+	Tombstoned       bool   `protobuf:"varint,5,opt,name=tombstoned,proto3" json:"tombstoned,omitempty"`
+	JailWaits        bool   `protobuf:"varint,6,opt,name=jail_waits,json=jailWaits,proto3" json:"jail_waits,omitempty"`
+	UnjailAsked      bool   `protobuf:"varint,7,opt,name=unjail_asked,json=unjailAsked,proto3" json:"unjail_asked,omitempty"`
+}
+
+func (m *Validator) Reset()         { *m = Validator{} }
+func (m *Validator) String() string { return proto.CompactTextString(m) }
+func (*Validator) ProtoMessage()    {}
+func (*Validator) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{12}
+}
+func (m *Validator) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Validator) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Validator.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Validator) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Validator.Merge(m, src)
+}
+func (m *Validator) XXX_Size() int {
+	return m.Size()
+}
+func (m *Validator) XXX_DiscardUnknown() {
+	xxx_messageInfo_Validator.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Validator proto.InternalMessageInfo
+
+func (m *Validator) GetOperator() []byte {
+	if m != nil {
+		return m.Operator
+	}
+	return nil
+}
+
+func (m *Validator) GetRegisteredHeight() uint64 {
+	if m != nil {
+		return m.RegisteredHeight
+	}
+	return 0
+}
+
+func (m *Validator) GetJailed() bool {
+	if m != nil {
+		return m.Jailed
+	}
+	return false
+}
+
+func (m *Validator) GetJailedUntilMs() uint64 {
+	if m != nil {
+		return m.JailedUntilMs
+	}
+	return 0
+}
+
+func (m *Validator) GetTombstoned() bool {
+	if m != nil {
+		return m.Tombstoned
+	}
+	return false
+}
+
+func (m *Validator) GetJailWaits() bool {
+	if m != nil {
+		return m.JailWaits
+	}
+	return false
+}
+
+func (m *Validator) GetUnjailAsked() bool {
+	if m != nil {
+		return m.UnjailAsked
+	}
+	return false
+}
+
+// ValidatorSet is a set by key.
+type ValidatorSet struct {
+	Seats  []Seat   `protobuf:"bytes,1,rep,name=seats,proto3" json:"seats"`
+	Risen  [][]byte `protobuf:"bytes,2,rep,name=risen,proto3" json:"risen,omitempty"`
+	Height uint64   `protobuf:"varint,3,opt,name=height,proto3" json:"height,omitempty"`
+}
+
+func (m *ValidatorSet) Reset()         { *m = ValidatorSet{} }
+func (m *ValidatorSet) String() string { return proto.CompactTextString(m) }
+func (*ValidatorSet) ProtoMessage()    {}
+func (*ValidatorSet) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{13}
+}
+func (m *ValidatorSet) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ValidatorSet) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ValidatorSet.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ValidatorSet) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ValidatorSet.Merge(m, src)
+}
+func (m *ValidatorSet) XXX_Size() int {
+	return m.Size()
+}
+func (m *ValidatorSet) XXX_DiscardUnknown() {
+	xxx_messageInfo_ValidatorSet.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ValidatorSet proto.InternalMessageInfo
+
+func (m *ValidatorSet) GetSeats() []Seat {
+	if m != nil {
+		return m.Seats
+	}
+	return nil
+}
+
+func (m *ValidatorSet) GetRisen() [][]byte {
+	if m != nil {
+		return m.Risen
+	}
+	return nil
+}
+
+func (m *ValidatorSet) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+type Seat struct {
+	Key   []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Power uint64 `protobuf:"varint,2,opt,name=power,proto3" json:"power,omitempty"`
+}
+
+func (m *Seat) Reset()         { *m = Seat{} }
+func (m *Seat) String() string { return proto.CompactTextString(m) }
+func (*Seat) ProtoMessage()    {}
+func (*Seat) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{14}
+}
+func (m *Seat) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Seat) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Seat.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Seat) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Seat.Merge(m, src)
+}
+func (m *Seat) XXX_Size() int {
+	return m.Size()
+}
+func (m *Seat) XXX_DiscardUnknown() {
+	xxx_messageInfo_Seat.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Seat proto.InternalMessageInfo
+
+func (m *Seat) GetKey() []byte {
+	if m != nil {
+		return m.Key
+	}
+	return nil
+}
+
+func (m *Seat) GetPower() uint64 {
+	if m != nil {
+		return m.Power
+	}
+	return 0
+}
+
+// Signing is who of the validators signed the blocks, by key.
+type Signing struct {
+	Signers []Signer `protobuf:"bytes,1,rep,name=signers,proto3" json:"signers"`
+}
+
+func (m *Signing) Reset()         { *m = Signing{} }
+func (m *Signing) String() string { return proto.CompactTextString(m) }
+func (*Signing) ProtoMessage()    {}
+func (*Signing) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{15}
+}
+func (m *Signing) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Signing) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Signing.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Signing) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Signing.Merge(m, src)
+}
+func (m *Signing) XXX_Size() int {
+	return m.Size()
+}
+func (m *Signing) XXX_DiscardUnknown() {
+	xxx_messageInfo_Signing.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Signing proto.InternalMessageInfo
+
+func (m *Signing) GetSigners() []Signer {
+	if m != nil {
+		return m.Signers
+	}
+	return nil
+}
+
+type Signer struct {
+	Key          []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Expected     uint64 `protobuf:"varint,2,opt,name=expected,proto3" json:"expected,omitempty"`
+	Seen         uint64 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`
+	WindowBlocks uint64 `protobuf:"varint,4,opt,name=window_blocks,json=windowBlocks,proto3" json:"window_blocks,omitempty"`
+	WindowMissed uint64 `protobuf:"varint,5,opt,name=window_missed,json=windowMissed,proto3" json:"window_missed,omitempty"`
+}
+
+func (m *Signer) Reset()         { *m = Signer{} }
+func (m *Signer) String() string { return proto.CompactTextString(m) }
+func (*Signer) ProtoMessage()    {}
+func (*Signer) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{16}
+}
+func (m *Signer) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Signer) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Signer.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Signer) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Signer.Merge(m, src)
+}
+func (m *Signer) XXX_Size() int {
+	return m.Size()
+}
+func (m *Signer) XXX_DiscardUnknown() {
+	xxx_messageInfo_Signer.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Signer proto.InternalMessageInfo
+
+func (m *Signer) GetKey() []byte {
+	if m != nil {
+		return m.Key
+	}
+	return nil
+}
+
+func (m *Signer) GetExpected() uint64 {
+	if m != nil {
+		return m.Expected
+	}
+	return 0
+}
+
+func (m *Signer) GetSeen() uint64 {
+	if m != nil {
+		return m.Seen
+	}
+	return 0
+}
+
+func (m *Signer) GetWindowBlocks() uint64 {
+	if m != nil {
+		return m.WindowBlocks
+	}
+	return 0
+}
+
+func (m *Signer) GetWindowMissed() uint64 {
+	if m != nil {
+		return m.WindowMissed
+	}
+	return 0
+}
+
+// JailMeter holds the jailings of the last hour.
+type JailMeter struct {
+	Jailings []Jailing `protobuf:"bytes,1,rep,name=jailings,proto3" json:"jailings"`
+}
+
+func (m *JailMeter) Reset()         { *m = JailMeter{} }
+func (m *JailMeter) String() string { return proto.CompactTextString(m) }
+func (*JailMeter) ProtoMessage()    {}
+func (*JailMeter) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{17}
+}
+func (m *JailMeter) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *JailMeter) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_JailMeter.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *JailMeter) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_JailMeter.Merge(m, src)
+}
+func (m *JailMeter) XXX_Size() int {
+	return m.Size()
+}
+func (m *JailMeter) XXX_DiscardUnknown() {
+	xxx_messageInfo_JailMeter.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_JailMeter proto.InternalMessageInfo
+
+func (m *JailMeter) GetJailings() []Jailing {
+	if m != nil {
+		return m.Jailings
+	}
+	return nil
+}
+
+type Jailing struct {
+	AtMs  uint64 `protobuf:"varint,1,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	Power uint64 `protobuf:"varint,2,opt,name=power,proto3" json:"power,omitempty"`
+	Key   []byte `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+}
+
+func (m *Jailing) Reset()         { *m = Jailing{} }
+func (m *Jailing) String() string { return proto.CompactTextString(m) }
+func (*Jailing) ProtoMessage()    {}
+func (*Jailing) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{18}
+}
+func (m *Jailing) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Jailing) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Jailing.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Jailing) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Jailing.Merge(m, src)
+}
+func (m *Jailing) XXX_Size() int {
+	return m.Size()
+}
+func (m *Jailing) XXX_DiscardUnknown() {
+	xxx_messageInfo_Jailing.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Jailing proto.InternalMessageInfo
+
+func (m *Jailing) GetAtMs() uint64 {
+	if m != nil {
+		return m.AtMs
+	}
+	return 0
+}
+
+func (m *Jailing) GetPower() uint64 {
+	if m != nil {
+		return m.Power
+	}
+	return 0
+}
+
+func (m *Jailing) GetKey() []byte {
+	if m != nil {
+		return m.Key
+	}
+	return nil
+}
+
+// Case is one accusation. What it was opened under stays with it: amounts, times and who decides.
+type Case struct {
+	Class            CaseClass     `protobuf:"varint,1,opt,name=class,proto3,enum=mprd.state.v1.CaseClass" json:"class,omitempty"`
+	Infraction       tx.Infraction `protobuf:"varint,2,opt,name=infraction,proto3,enum=mprd.tx.v1.Infraction" json:"infraction,omitempty"`
+	Accused          []byte        `protobuf:"bytes,3,opt,name=accused,proto3" json:"accused,omitempty"`
+	Subject          []byte        `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	State            CaseState     `protobuf:"varint,5,opt,name=state,proto3,enum=mprd.state.v1.CaseState" json:"state,omitempty"`
+	Reporter         []byte        `protobuf:"bytes,6,opt,name=reporter,proto3" json:"reporter,omitempty"`
+	CommittedHeight  uint64        `protobuf:"varint,7,opt,name=committed_height,json=committedHeight,proto3" json:"committed_height,omitempty"`
+	Amount           uint64        `protobuf:"varint,8,opt,name=amount,proto3" json:"amount,omitempty"`
+	Held             uint64        `protobuf:"varint,9,opt,name=held,proto3" json:"held,omitempty"`
+	InfractionHeight uint64        `protobuf:"varint,10,opt,name=infraction_height,json=infractionHeight,proto3" json:"infraction_height,omitempty"`
+	OpenedMs         uint64        `protobuf:"varint,11,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"`
+	OpenedHeight     uint64        `protobuf:"varint,12,opt,name=opened_height,json=openedHeight,proto3" json:"opened_height,omitempty"`
+	DueMs            uint64        `protobuf:"varint,13,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`
+	Bond             uint64        `protobuf:"varint,14,opt,name=bond,proto3" json:"bond,omitempty"`
+	DisputeBond      uint64        `protobuf:"varint,15,opt,name=dispute_bond,json=disputeBond,proto3" json:"dispute_bond,omitempty"`
+	ExtendedAccused  bool          `protobuf:"varint,16,opt,name=extended_accused,json=extendedAccused,proto3" json:"extended_accused,omitempty"`
+	ExtendedReporter bool          `protobuf:"varint,17,opt,name=extended_reporter,json=extendedReporter,proto3" json:"extended_reporter,omitempty"`
+	Resolvers        []Resolver    `protobuf:"bytes,18,rep,name=resolvers,proto3" json:"resolvers"`
+	ResolversMin     uint32        `protobuf:"varint,19,opt,name=resolvers_min,json=resolversMin,proto3" json:"resolvers_min,omitempty"`
+	Guardians        []Resolver    `protobuf:"bytes,20,rep,name=guardians,proto3" json:"guardians"`
+	GuardiansMin     uint32        `protobuf:"varint,21,opt,name=guardians_min,json=guardiansMin,proto3" json:"guardians_min,omitempty"`
+	Evidence         [][]byte      `protobuf:"bytes,22,rep,name=evidence,proto3" json:"evidence,omitempty"`
+	ResolveMs        uint64        `protobuf:"varint,23,opt,name=resolve_ms,json=resolveMs,proto3" json:"resolve_ms,omitempty"`
+	ExtensionMs      uint64        `protobuf:"varint,24,opt,name=extension_ms,json=extensionMs,proto3" json:"extension_ms,omitempty"`
+	KeepMs           uint64        `protobuf:"varint,25,opt,name=keep_ms,json=keepMs,proto3" json:"keep_ms,omitempty"`
+	WhistleRate      uint64        `protobuf:"varint,26,opt,name=whistle_rate,json=whistleRate,proto3" json:"whistle_rate,omitempty"`
+	Suspended        bool          `protobuf:"varint,27,opt,name=suspended,proto3" json:"suspended,omitempty"`
+	SuspendedBefore  uint64        `protobuf:"varint,28,opt,name=suspended_before,json=suspendedBefore,proto3" json:"suspended_before,omitempty"`
+	Tombstoned       bool          `protobuf:"varint,29,opt,name=tombstoned,proto3" json:"tombstoned,omitempty"`
+	ValidatorKey     []byte        `protobuf:"bytes,30,opt,name=validator_key,json=validatorKey,proto3" json:"validator_key,omitempty"`
+	Executed         uint64        `protobuf:"varint,31,opt,name=executed,proto3" json:"executed,omitempty"`
+	Whistle          uint64        `protobuf:"varint,32,opt,name=whistle,proto3" json:"whistle,omitempty"`
+	EndedMs          uint64        `protobuf:"varint,33,opt,name=ended_ms,json=endedMs,proto3" json:"ended_ms,omitempty"`
+	Statement        string        `protobuf:"bytes,34,opt,name=statement,proto3" json:"statement,omitempty"`
+}
+
+func (m *Case) Reset()         { *m = Case{} }
+func (m *Case) String() string { return proto.CompactTextString(m) }
+func (*Case) ProtoMessage()    {}
+func (*Case) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{19}
+}
+func (m *Case) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Case) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Case.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Case) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Case.Merge(m, src)
+}
+func (m *Case) XXX_Size() int {
+	return m.Size()
+}
+func (m *Case) XXX_DiscardUnknown() {
+	xxx_messageInfo_Case.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Case proto.InternalMessageInfo
+
+func (m *Case) GetClass() CaseClass {
+	if m != nil {
+		return m.Class
+	}
+	return CaseClass_CASE_CLASS_UNSPECIFIED
+}
+
+func (m *Case) GetInfraction() tx.Infraction {
+	if m != nil {
+		return m.Infraction
+	}
+	return tx.Infraction_INFRACTION_UNSPECIFIED
+}
+
+func (m *Case) GetAccused() []byte {
+	if m != nil {
+		return m.Accused
+	}
+	return nil
+}
+
+func (m *Case) GetSubject() []byte {
+	if m != nil {
+		return m.Subject
+	}
+	return nil
+}
+
+func (m *Case) GetState() CaseState {
+	if m != nil {
+		return m.State
+	}
+	return CaseState_CASE_STATE_UNSPECIFIED
+}
+
+func (m *Case) GetReporter() []byte {
+	if m != nil {
+		return m.Reporter
+	}
+	return nil
+}
+
+func (m *Case) GetCommittedHeight() uint64 {
+	if m != nil {
+		return m.CommittedHeight
+	}
+	return 0
+}
+
+func (m *Case) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+func (m *Case) GetHeld() uint64 {
+	if m != nil {
+		return m.Held
+	}
+	return 0
+}
+
+func (m *Case) GetInfractionHeight() uint64 {
+	if m != nil {
+		return m.InfractionHeight
+	}
+	return 0
+}
+
+func (m *Case) GetOpenedMs() uint64 {
+	if m != nil {
+		return m.OpenedMs
+	}
+	return 0
+}
+
+func (m *Case) GetOpenedHeight() uint64 {
+	if m != nil {
+		return m.OpenedHeight
+	}
+	return 0
+}
+
+func (m *Case) GetDueMs() uint64 {
+	if m != nil {
+		return m.DueMs
+	}
+	return 0
+}
+
+func (m *Case) GetBond() uint64 {
+	if m != nil {
+		return m.Bond
+	}
+	return 0
+}
+
+func (m *Case) GetDisputeBond() uint64 {
+	if m != nil {
+		return m.DisputeBond
+	}
+	return 0
+}
+
+func (m *Case) GetExtendedAccused() bool {
+	if m != nil {
+		return m.ExtendedAccused
+	}
+	return false
+}
+
+func (m *Case) GetExtendedReporter() bool {
+	if m != nil {
+		return m.ExtendedReporter
+	}
+	return false
+}
+
+func (m *Case) GetResolvers() []Resolver {
+	if m != nil {
+		return m.Resolvers
+	}
+	return nil
+}
+
+func (m *Case) GetResolversMin() uint32 {
+	if m != nil {
+		return m.ResolversMin
+	}
+	return 0
+}
+
+func (m *Case) GetGuardians() []Resolver {
+	if m != nil {
+		return m.Guardians
+	}
+	return nil
+}
+
+func (m *Case) GetGuardiansMin() uint32 {
+	if m != nil {
+		return m.GuardiansMin
+	}
+	return 0
+}
+
+func (m *Case) GetEvidence() [][]byte {
+	if m != nil {
+		return m.Evidence
+	}
+	return nil
+}
+
+func (m *Case) GetResolveMs() uint64 {
+	if m != nil {
+		return m.ResolveMs
+	}
+	return 0
+}
+
+func (m *Case) GetExtensionMs() uint64 {
+	if m != nil {
+		return m.ExtensionMs
+	}
+	return 0
+}
+
+func (m *Case) GetKeepMs() uint64 {
+	if m != nil {
+		return m.KeepMs
+	}
+	return 0
+}
+
+func (m *Case) GetWhistleRate() uint64 {
+	if m != nil {
+		return m.WhistleRate
+	}
+	return 0
+}
+
+func (m *Case) GetSuspended() bool {
+	if m != nil {
+		return m.Suspended
+	}
+	return false
+}
+
+func (m *Case) GetSuspendedBefore() uint64 {
+	if m != nil {
+		return m.SuspendedBefore
+	}
+	return 0
+}
+
+func (m *Case) GetTombstoned() bool {
+	if m != nil {
+		return m.Tombstoned
+	}
+	return false
+}
+
+func (m *Case) GetValidatorKey() []byte {
+	if m != nil {
+		return m.ValidatorKey
+	}
+	return nil
+}
+
+func (m *Case) GetExecuted() uint64 {
+	if m != nil {
+		return m.Executed
+	}
+	return 0
+}
+
+func (m *Case) GetWhistle() uint64 {
+	if m != nil {
+		return m.Whistle
+	}
+	return 0
+}
+
+func (m *Case) GetEndedMs() uint64 {
+	if m != nil {
+		return m.EndedMs
+	}
+	return 0
+}
+
+func (m *Case) GetStatement() string {
+	if m != nil {
+		return m.Statement
+	}
+	return ""
+}
+
+// Resolver is a member of a committee as it was when the case was opened.
+type Resolver struct {
+	Address []byte     `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	Entity  string     `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+	Verdict tx.Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=mprd.tx.v1.Verdict" json:"verdict,omitempty"`
+}
+
+func (m *Resolver) Reset()         { *m = Resolver{} }
+func (m *Resolver) String() string { return proto.CompactTextString(m) }
+func (*Resolver) ProtoMessage()    {}
+func (*Resolver) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{20}
+}
+func (m *Resolver) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Resolver) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Resolver.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Resolver) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Resolver.Merge(m, src)
+}
+func (m *Resolver) XXX_Size() int {
+	return m.Size()
+}
+func (m *Resolver) XXX_DiscardUnknown() {
+	xxx_messageInfo_Resolver.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Resolver proto.InternalMessageInfo
+
+func (m *Resolver) GetAddress() []byte {
+	if m != nil {
+		return m.Address
+	}
+	return nil
+}
+
+func (m *Resolver) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Resolver) GetVerdict() tx.Verdict {
+	if m != nil {
+		return m.Verdict
+	}
+	return tx.Verdict_VERDICT_UNSPECIFIED
+}
+
+// InfractionRow remembers an infraction while it can be reported.
+type InfractionRow struct {
+	Case     uint64 `protobuf:"varint,1,opt,name=case,proto3" json:"case,omitempty"`
+	Executed bool   `protobuf:"varint,2,opt,name=executed,proto3" json:"executed,omitempty"`
+	Rejected uint32 `protobuf:"varint,3,opt,name=rejected,proto3" json:"rejected,omitempty"`
+}
+
+func (m *InfractionRow) Reset()         { *m = InfractionRow{} }
+func (m *InfractionRow) String() string { return proto.CompactTextString(m) }
+func (*InfractionRow) ProtoMessage()    {}
+func (*InfractionRow) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{21}
+}
+func (m *InfractionRow) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *InfractionRow) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_InfractionRow.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *InfractionRow) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_InfractionRow.Merge(m, src)
+}
+func (m *InfractionRow) XXX_Size() int {
+	return m.Size()
+}
+func (m *InfractionRow) XXX_DiscardUnknown() {
+	xxx_messageInfo_InfractionRow.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_InfractionRow proto.InternalMessageInfo
+
+func (m *InfractionRow) GetCase() uint64 {
+	if m != nil {
+		return m.Case
+	}
+	return 0
+}
+
+func (m *InfractionRow) GetExecuted() bool {
+	if m != nil {
+		return m.Executed
+	}
+	return false
+}
+
+func (m *InfractionRow) GetRejected() uint32 {
+	if m != nil {
+		return m.Rejected
+	}
+	return 0
+}
+
+// Evidence is what a case rests on. Evidence that was used is never used again.
+type Evidence struct {
+	Case    uint64 `protobuf:"varint,1,opt,name=case,proto3" json:"case,omitempty"`
+	Content []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+}
+
+func (m *Evidence) Reset()         { *m = Evidence{} }
+func (m *Evidence) String() string { return proto.CompactTextString(m) }
+func (*Evidence) ProtoMessage()    {}
+func (*Evidence) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{22}
+}
+func (m *Evidence) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Evidence) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Evidence.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Evidence) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Evidence.Merge(m, src)
+}
+func (m *Evidence) XXX_Size() int {
+	return m.Size()
+}
+func (m *Evidence) XXX_DiscardUnknown() {
+	xxx_messageInfo_Evidence.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Evidence proto.InternalMessageInfo
+
+func (m *Evidence) GetCase() uint64 {
+	if m != nil {
+		return m.Case
+	}
+	return 0
+}
+
+func (m *Evidence) GetContent() []byte {
+	if m != nil {
+		return m.Content
+	}
+	return nil
+}
+
+// Commitment is a report that is to come.
+type Commitment struct {
+	Reporter []byte `protobuf:"bytes,1,opt,name=reporter,proto3" json:"reporter,omitempty"`
+	Height   uint64 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
+}
+
+func (m *Commitment) Reset()         { *m = Commitment{} }
+func (m *Commitment) String() string { return proto.CompactTextString(m) }
+func (*Commitment) ProtoMessage()    {}
+func (*Commitment) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{23}
+}
+func (m *Commitment) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Commitment) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Commitment.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Commitment) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Commitment.Merge(m, src)
+}
+func (m *Commitment) XXX_Size() int {
+	return m.Size()
+}
+func (m *Commitment) XXX_DiscardUnknown() {
+	xxx_messageInfo_Commitment.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Commitment proto.InternalMessageInfo
+
+func (m *Commitment) GetReporter() []byte {
+	if m != nil {
+		return m.Reporter
+	}
+	return nil
+}
+
+func (m *Commitment) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+type CaseCounter struct {
+	Last uint64 `protobuf:"varint,1,opt,name=last,proto3" json:"last,omitempty"`
+	Open uint64 `protobuf:"varint,2,opt,name=open,proto3" json:"open,omitempty"`
+}
+
+func (m *CaseCounter) Reset()         { *m = CaseCounter{} }
+func (m *CaseCounter) String() string { return proto.CompactTextString(m) }
+func (*CaseCounter) ProtoMessage()    {}
+func (*CaseCounter) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{24}
+}
+func (m *CaseCounter) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *CaseCounter) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_CaseCounter.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *CaseCounter) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_CaseCounter.Merge(m, src)
+}
+func (m *CaseCounter) XXX_Size() int {
+	return m.Size()
+}
+func (m *CaseCounter) XXX_DiscardUnknown() {
+	xxx_messageInfo_CaseCounter.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_CaseCounter proto.InternalMessageInfo
+
+func (m *CaseCounter) GetLast() uint64 {
+	if m != nil {
+		return m.Last
+	}
+	return 0
+}
+
+func (m *CaseCounter) GetOpen() uint64 {
+	if m != nil {
+		return m.Open
+	}
+	return 0
+}
+
+// Vouchers of an operator pay a part of its fees. Oldest first.
+type Vouchers struct {
+	Lots []VoucherLot `protobuf:"bytes,1,rep,name=lots,proto3" json:"lots"`
+}
+
+func (m *Vouchers) Reset()         { *m = Vouchers{} }
+func (m *Vouchers) String() string { return proto.CompactTextString(m) }
+func (*Vouchers) ProtoMessage()    {}
+func (*Vouchers) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{25}
+}
+func (m *Vouchers) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Vouchers) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Vouchers.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Vouchers) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Vouchers.Merge(m, src)
+}
+func (m *Vouchers) XXX_Size() int {
+	return m.Size()
+}
+func (m *Vouchers) XXX_DiscardUnknown() {
+	xxx_messageInfo_Vouchers.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Vouchers proto.InternalMessageInfo
+
+func (m *Vouchers) GetLots() []VoucherLot {
+	if m != nil {
+		return m.Lots
+	}
+	return nil
+}
+
+type VoucherLot struct {
+	ExpiresEpoch uint64 `protobuf:"varint,1,opt,name=expires_epoch,json=expiresEpoch,proto3" json:"expires_epoch,omitempty"`
+	Units        uint64 `protobuf:"varint,2,opt,name=units,proto3" json:"units,omitempty"`
+}
+
+func (m *VoucherLot) Reset()         { *m = VoucherLot{} }
+func (m *VoucherLot) String() string { return proto.CompactTextString(m) }
+func (*VoucherLot) ProtoMessage()    {}
+func (*VoucherLot) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{26}
+}
+func (m *VoucherLot) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *VoucherLot) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_VoucherLot.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *VoucherLot) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_VoucherLot.Merge(m, src)
+}
+func (m *VoucherLot) XXX_Size() int {
+	return m.Size()
+}
+func (m *VoucherLot) XXX_DiscardUnknown() {
+	xxx_messageInfo_VoucherLot.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_VoucherLot proto.InternalMessageInfo
+
+func (m *VoucherLot) GetExpiresEpoch() uint64 {
+	if m != nil {
+		return m.ExpiresEpoch
+	}
+	return 0
+}
+
+func (m *VoucherLot) GetUnits() uint64 {
+	if m != nil {
+		return m.Units
+	}
+	return 0
+}
+
+// Reservation is value at risk that is not final yet.
+type Reservation struct {
+	Entity    string   `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	Units     uint64   `protobuf:"varint,2,opt,name=units,proto3" json:"units,omitempty"`
+	Operators [][]byte `protobuf:"bytes,3,rep,name=operators,proto3" json:"operators,omitempty"`
+}
+
+func (m *Reservation) Reset()         { *m = Reservation{} }
+func (m *Reservation) String() string { return proto.CompactTextString(m) }
+func (*Reservation) ProtoMessage()    {}
+func (*Reservation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{27}
+}
+func (m *Reservation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Reservation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Reservation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Reservation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Reservation.Merge(m, src)
+}
+func (m *Reservation) XXX_Size() int {
+	return m.Size()
+}
+func (m *Reservation) XXX_DiscardUnknown() {
+	xxx_messageInfo_Reservation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Reservation proto.InternalMessageInfo
+
+func (m *Reservation) GetEntity() string {
+	if m != nil {
+		return m.Entity
+	}
+	return ""
+}
+
+func (m *Reservation) GetUnits() uint64 {
+	if m != nil {
+		return m.Units
+	}
+	return 0
+}
+
+func (m *Reservation) GetOperators() [][]byte {
+	if m != nil {
+		return m.Operators
+	}
+	return nil
+}
+
+// AuditHead is the audit log as it was after a block.
+type AuditHead struct {
+	Size_ uint64 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
+	Root  []byte `protobuf:"bytes,2,opt,name=root,proto3" json:"root,omitempty"`
+}
+
+func (m *AuditHead) Reset()         { *m = AuditHead{} }
+func (m *AuditHead) String() string { return proto.CompactTextString(m) }
+func (*AuditHead) ProtoMessage()    {}
+func (*AuditHead) Descriptor() ([]byte, []int) {
+	return fileDescriptor_8a2fe98af28ce44b, []int{28}
+}
+func (m *AuditHead) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *AuditHead) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_AuditHead.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *AuditHead) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_AuditHead.Merge(m, src)
+}
+func (m *AuditHead) XXX_Size() int {
+	return m.Size()
+}
+func (m *AuditHead) XXX_DiscardUnknown() {
+	xxx_messageInfo_AuditHead.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_AuditHead proto.InternalMessageInfo
+
+func (m *AuditHead) GetSize_() uint64 {
+	if m != nil {
+		return m.Size_
+	}
+	return 0
+}
+
+func (m *AuditHead) GetRoot() []byte {
+	if m != nil {
+		return m.Root
+	}
+	return nil
+}
+
 type Target struct {
 	Fleet          string  `protobuf:"bytes,1,opt,name=fleet,proto3" json:"fleet,omitempty"`
 	Tier           string  `protobuf:"bytes,2,opt,name=tier,proto3" json:"tier,omitempty"`
@@ -636,7 +2173,7 @@ func (m *Target) Reset()         { *m = Target{} }
 func (m *Target) String() string { return proto.CompactTextString(m) }
 func (*Target) ProtoMessage()    {}
 func (*Target) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{10}
+	return fileDescriptor_8a2fe98af28ce44b, []int{29}
 }
 func (m *Target) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -773,7 +2310,7 @@ func (m *Status) Reset()         { *m = Status{} }
 func (m *Status) String() string { return proto.CompactTextString(m) }
 func (*Status) ProtoMessage()    {}
 func (*Status) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{11}
+	return fileDescriptor_8a2fe98af28ce44b, []int{30}
 }
 func (m *Status) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -874,7 +2411,7 @@ func (m *Label) Reset()         { *m = Label{} }
 func (m *Label) String() string { return proto.CompactTextString(m) }
 func (*Label) ProtoMessage()    {}
 func (*Label) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{12}
+	return fileDescriptor_8a2fe98af28ce44b, []int{31}
 }
 func (m *Label) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -931,7 +2468,7 @@ func (m *Bounds) Reset()         { *m = Bounds{} }
 func (m *Bounds) String() string { return proto.CompactTextString(m) }
 func (*Bounds) ProtoMessage()    {}
 func (*Bounds) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{13}
+	return fileDescriptor_8a2fe98af28ce44b, []int{32}
 }
 func (m *Bounds) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1017,7 +2554,7 @@ func (m *Spec) Reset()         { *m = Spec{} }
 func (m *Spec) String() string { return proto.CompactTextString(m) }
 func (*Spec) ProtoMessage()    {}
 func (*Spec) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{14}
+	return fileDescriptor_8a2fe98af28ce44b, []int{33}
 }
 func (m *Spec) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1105,7 +2642,7 @@ func (m *Credential) Reset()         { *m = Credential{} }
 func (m *Credential) String() string { return proto.CompactTextString(m) }
 func (*Credential) ProtoMessage()    {}
 func (*Credential) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{15}
+	return fileDescriptor_8a2fe98af28ce44b, []int{34}
 }
 func (m *Credential) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1172,7 +2709,7 @@ func (m *Pending) Reset()         { *m = Pending{} }
 func (m *Pending) String() string { return proto.CompactTextString(m) }
 func (*Pending) ProtoMessage()    {}
 func (*Pending) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{16}
+	return fileDescriptor_8a2fe98af28ce44b, []int{35}
 }
 func (m *Pending) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1274,7 +2811,7 @@ func (m *Vote) Reset()         { *m = Vote{} }
 func (m *Vote) String() string { return proto.CompactTextString(m) }
 func (*Vote) ProtoMessage()    {}
 func (*Vote) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{17}
+	return fileDescriptor_8a2fe98af28ce44b, []int{36}
 }
 func (m *Vote) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1336,7 +2873,7 @@ func (m *Usage) Reset()         { *m = Usage{} }
 func (m *Usage) String() string { return proto.CompactTextString(m) }
 func (*Usage) ProtoMessage()    {}
 func (*Usage) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{18}
+	return fileDescriptor_8a2fe98af28ce44b, []int{37}
 }
 func (m *Usage) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1421,7 +2958,7 @@ func (m *Action) Reset()         { *m = Action{} }
 func (m *Action) String() string { return proto.CompactTextString(m) }
 func (*Action) ProtoMessage()    {}
 func (*Action) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{19}
+	return fileDescriptor_8a2fe98af28ce44b, []int{38}
 }
 func (m *Action) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1607,7 +3144,7 @@ func (m *Attempt) Reset()         { *m = Attempt{} }
 func (m *Attempt) String() string { return proto.CompactTextString(m) }
 func (*Attempt) ProtoMessage()    {}
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{20}
+	return fileDescriptor_8a2fe98af28ce44b, []int{39}
 }
 func (m *Attempt) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1709,7 +3246,7 @@ func (m *Witness) Reset()         { *m = Witness{} }
 func (m *Witness) String() string { return proto.CompactTextString(m) }
 func (*Witness) ProtoMessage()    {}
 func (*Witness) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{21}
+	return fileDescriptor_8a2fe98af28ce44b, []int{40}
 }
 func (m *Witness) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1769,7 +3306,7 @@ func (m *Occupancy) Reset()         { *m = Occupancy{} }
 func (m *Occupancy) String() string { return proto.CompactTextString(m) }
 func (*Occupancy) ProtoMessage()    {}
 func (*Occupancy) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{22}
+	return fileDescriptor_8a2fe98af28ce44b, []int{41}
 }
 func (m *Occupancy) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1821,7 +3358,7 @@ func (m *Group) Reset()         { *m = Group{} }
 func (m *Group) String() string { return proto.CompactTextString(m) }
 func (*Group) ProtoMessage()    {}
 func (*Group) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{23}
+	return fileDescriptor_8a2fe98af28ce44b, []int{42}
 }
 func (m *Group) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1866,7 +3403,7 @@ func (m *Member) Reset()         { *m = Member{} }
 func (m *Member) String() string { return proto.CompactTextString(m) }
 func (*Member) ProtoMessage()    {}
 func (*Member) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{24}
+	return fileDescriptor_8a2fe98af28ce44b, []int{43}
 }
 func (m *Member) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1911,22 +3448,25 @@ func (m *Member) GetEntity() string {
 
 // Duty is what became of an executor's attempts; work is in resources_required. The stake module reads it.
 type Duty struct {
-	Done       uint64 `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"`
-	DoneWork   uint64 `protobuf:"varint,2,opt,name=done_work,json=doneWork,proto3" json:"done_work,omitempty"`
-	Late       uint64 `protobuf:"varint,3,opt,name=late,proto3" json:"late,omitempty"`
-	LateWork   uint64 `protobuf:"varint,4,opt,name=late_work,json=lateWork,proto3" json:"late_work,omitempty"`
-	Failed     uint64 `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"`
-	FailedWork uint64 `protobuf:"varint,6,opt,name=failed_work,json=failedWork,proto3" json:"failed_work,omitempty"`
-	Missed     uint64 `protobuf:"varint,7,opt,name=missed,proto3" json:"missed,omitempty"`
-	MissedWork uint64 `protobuf:"varint,8,opt,name=missed_work,json=missedWork,proto3" json:"missed_work,omitempty"`
-	Excused    uint64 `protobuf:"varint,9,opt,name=excused,proto3" json:"excused,omitempty"`
+	Done             uint64   `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"`
+	DoneWork         uint64   `protobuf:"varint,2,opt,name=done_work,json=doneWork,proto3" json:"done_work,omitempty"`
+	Late             uint64   `protobuf:"varint,3,opt,name=late,proto3" json:"late,omitempty"`
+	LateWork         uint64   `protobuf:"varint,4,opt,name=late_work,json=lateWork,proto3" json:"late_work,omitempty"`
+	Failed           uint64   `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"`
+	FailedWork       uint64   `protobuf:"varint,6,opt,name=failed_work,json=failedWork,proto3" json:"failed_work,omitempty"`
+	Missed           uint64   `protobuf:"varint,7,opt,name=missed,proto3" json:"missed,omitempty"`
+	MissedWork       uint64   `protobuf:"varint,8,opt,name=missed_work,json=missedWork,proto3" json:"missed_work,omitempty"`
+	Excused          uint64   `protobuf:"varint,9,opt,name=excused,proto3" json:"excused,omitempty"`
+	Contradicted     uint64   `protobuf:"varint,10,opt,name=contradicted,proto3" json:"contradicted,omitempty"`
+	ContradictedWork uint64   `protobuf:"varint,11,opt,name=contradicted_work,json=contradictedWork,proto3" json:"contradicted_work,omitempty"`
+	Requesters       [][]byte `protobuf:"bytes,12,rep,name=requesters,proto3" json:"requesters,omitempty"`
 }
 
 func (m *Duty) Reset()         { *m = Duty{} }
 func (m *Duty) String() string { return proto.CompactTextString(m) }
 func (*Duty) ProtoMessage()    {}
 func (*Duty) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{25}
+	return fileDescriptor_8a2fe98af28ce44b, []int{44}
 }
 func (m *Duty) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2018,6 +3558,27 @@ func (m *Duty) GetExcused() uint64 {
 	return 0
 }
 
+func (m *Duty) GetContradicted() uint64 {
+	if m != nil {
+		return m.Contradicted
+	}
+	return 0
+}
+
+func (m *Duty) GetContradictedWork() uint64 {
+	if m != nil {
+		return m.ContradictedWork
+	}
+	return 0
+}
+
+func (m *Duty) GetRequesters() [][]byte {
+	if m != nil {
+		return m.Requesters
+	}
+	return nil
+}
+
 // Miss is a silence that is not judged yet.
 type Miss struct {
 	Operator    []byte `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
@@ -2025,13 +3586,14 @@ type Miss struct {
 	Work        uint64 `protobuf:"varint,3,opt,name=work,proto3" json:"work,omitempty"`
 	IntentIndex uint64 `protobuf:"varint,4,opt,name=intent_index,json=intentIndex,proto3" json:"intent_index,omitempty"`
 	Height      uint64 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
+	Requester   []byte `protobuf:"bytes,6,opt,name=requester,proto3" json:"requester,omitempty"`
 }
 
 func (m *Miss) Reset()         { *m = Miss{} }
 func (m *Miss) String() string { return proto.CompactTextString(m) }
 func (*Miss) ProtoMessage()    {}
 func (*Miss) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{26}
+	return fileDescriptor_8a2fe98af28ce44b, []int{45}
 }
 func (m *Miss) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2095,6 +3657,13 @@ func (m *Miss) GetHeight() uint64 {
 	return 0
 }
 
+func (m *Miss) GetRequester() []byte {
+	if m != nil {
+		return m.Requester
+	}
+	return nil
+}
+
 // Tally counts the attempts that came due in one block, by entity in the order of names.
 type Tally struct {
 	Entities []EntityTally `protobuf:"bytes,1,rep,name=entities,proto3" json:"entities"`
@@ -2104,7 +3673,7 @@ func (m *Tally) Reset()         { *m = Tally{} }
 func (m *Tally) String() string { return proto.CompactTextString(m) }
 func (*Tally) ProtoMessage()    {}
 func (*Tally) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{27}
+	return fileDescriptor_8a2fe98af28ce44b, []int{46}
 }
 func (m *Tally) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2150,7 +3719,7 @@ func (m *EntityTally) Reset()         { *m = EntityTally{} }
 func (m *EntityTally) String() string { return proto.CompactTextString(m) }
 func (*EntityTally) ProtoMessage()    {}
 func (*EntityTally) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{28}
+	return fileDescriptor_8a2fe98af28ce44b, []int{47}
 }
 func (m *EntityTally) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2212,7 +3781,7 @@ func (m *Epoch) Reset()         { *m = Epoch{} }
 func (m *Epoch) String() string { return proto.CompactTextString(m) }
 func (*Epoch) ProtoMessage()    {}
 func (*Epoch) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{29}
+	return fileDescriptor_8a2fe98af28ce44b, []int{48}
 }
 func (m *Epoch) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2278,7 +3847,7 @@ func (m *Index) Reset()         { *m = Index{} }
 func (m *Index) String() string { return proto.CompactTextString(m) }
 func (*Index) ProtoMessage()    {}
 func (*Index) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{30}
+	return fileDescriptor_8a2fe98af28ce44b, []int{49}
 }
 func (m *Index) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2323,7 +3892,7 @@ func (m *NonceChunk) Reset()         { *m = NonceChunk{} }
 func (m *NonceChunk) String() string { return proto.CompactTextString(m) }
 func (*NonceChunk) ProtoMessage()    {}
 func (*NonceChunk) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{31}
+	return fileDescriptor_8a2fe98af28ce44b, []int{50}
 }
 func (m *NonceChunk) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2388,18 +3957,19 @@ type Params struct {
 	DeadlineMsMax           uint64 `protobuf:"varint,36,opt,name=deadline_ms_max,json=deadlineMsMax,proto3" json:"deadline_ms_max,omitempty"`
 	InFlightPerRequesterMax uint32 `protobuf:"varint,37,opt,name=in_flight_per_requester_max,json=inFlightPerRequesterMax,proto3" json:"in_flight_per_requester_max,omitempty"`
 	InFlightMax             uint32 `protobuf:"varint,38,opt,name=in_flight_max,json=inFlightMax,proto3" json:"in_flight_max,omitempty"`
-	StakeCap                uint64 `protobuf:"varint,39,opt,name=stake_cap,json=stakeCap,proto3" json:"stake_cap,omitempty"`
 	EpochMs                 uint64 `protobuf:"varint,40,opt,name=epoch_ms,json=epochMs,proto3" json:"epoch_ms,omitempty"`
 	EpochBlocksMin          uint32 `protobuf:"varint,41,opt,name=epoch_blocks_min,json=epochBlocksMin,proto3" json:"epoch_blocks_min,omitempty"`
 	Witnesses               uint32 `protobuf:"varint,42,opt,name=witnesses,proto3" json:"witnesses,omitempty"`
 	AttestationsMin         uint32 `protobuf:"varint,43,opt,name=attestations_min,json=attestationsMin,proto3" json:"attestations_min,omitempty"`
+	// O6
+	Economics economics.Params `protobuf:"bytes,64,opt,name=economics,proto3" json:"economics"`
 }
 
 func (m *Params) Reset()         { *m = Params{} }
 func (m *Params) String() string { return proto.CompactTextString(m) }
 func (*Params) ProtoMessage()    {}
 func (*Params) Descriptor() ([]byte, []int) {
-	return fileDescriptor_8a2fe98af28ce44b, []int{32}
+	return fileDescriptor_8a2fe98af28ce44b, []int{51}
 }
 func (m *Params) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -2610,13 +4180,6 @@ func (m *Params) GetInFlightMax() uint32 {
 	return 0
 }
 
-func (m *Params) GetStakeCap() uint64 {
-	if m != nil {
-		return m.StakeCap
-	}
-	return 0
-}
-
 func (m *Params) GetEpochMs() uint64 {
 	if m != nil {
 		return m.EpochMs
@@ -2645,8 +4208,17 @@ func (m *Params) GetAttestationsMin() uint32 {
 	return 0
 }
 
+func (m *Params) GetEconomics() economics.Params {
+	if m != nil {
+		return m.Economics
+	}
+	return economics.Params{}
+}
+
 func init() {
 	proto.RegisterEnum("mprd.state.v1.Class", Class_name, Class_value)
+	proto.RegisterEnum("mprd.state.v1.CaseClass", CaseClass_name, CaseClass_value)
+	proto.RegisterEnum("mprd.state.v1.CaseState", CaseState_name, CaseState_value)
 	proto.RegisterType((*Clock)(nil), "mprd.state.v1.Clock")
 	proto.RegisterType((*Account)(nil), "mprd.state.v1.Account")
 	proto.RegisterType((*KeyOwner)(nil), "mprd.state.v1.KeyOwner")
@@ -2657,6 +4229,25 @@ func init() {
 	proto.RegisterType((*File)(nil), "mprd.state.v1.File")
 	proto.RegisterType((*ActivePolicy)(nil), "mprd.state.v1.ActivePolicy")
 	proto.RegisterType((*Operator)(nil), "mprd.state.v1.Operator")
+	proto.RegisterType((*Unbonding)(nil), "mprd.state.v1.Unbonding")
+	proto.RegisterType((*UnbondingEntry)(nil), "mprd.state.v1.UnbondingEntry")
+	proto.RegisterType((*Validator)(nil), "mprd.state.v1.Validator")
+	proto.RegisterType((*ValidatorSet)(nil), "mprd.state.v1.ValidatorSet")
+	proto.RegisterType((*Seat)(nil), "mprd.state.v1.Seat")
+	proto.RegisterType((*Signing)(nil), "mprd.state.v1.Signing")
+	proto.RegisterType((*Signer)(nil), "mprd.state.v1.Signer")
+	proto.RegisterType((*JailMeter)(nil), "mprd.state.v1.JailMeter")
+	proto.RegisterType((*Jailing)(nil), "mprd.state.v1.Jailing")
+	proto.RegisterType((*Case)(nil), "mprd.state.v1.Case")
+	proto.RegisterType((*Resolver)(nil), "mprd.state.v1.Resolver")
+	proto.RegisterType((*InfractionRow)(nil), "mprd.state.v1.InfractionRow")
+	proto.RegisterType((*Evidence)(nil), "mprd.state.v1.Evidence")
+	proto.RegisterType((*Commitment)(nil), "mprd.state.v1.Commitment")
+	proto.RegisterType((*CaseCounter)(nil), "mprd.state.v1.CaseCounter")
+	proto.RegisterType((*Vouchers)(nil), "mprd.state.v1.Vouchers")
+	proto.RegisterType((*VoucherLot)(nil), "mprd.state.v1.VoucherLot")
+	proto.RegisterType((*Reservation)(nil), "mprd.state.v1.Reservation")
+	proto.RegisterType((*AuditHead)(nil), "mprd.state.v1.AuditHead")
 	proto.RegisterType((*Target)(nil), "mprd.state.v1.Target")
 	proto.RegisterType((*Status)(nil), "mprd.state.v1.Status")
 	proto.RegisterType((*Label)(nil), "mprd.state.v1.Label")
@@ -2685,167 +4276,254 @@ func init() {
 func init() { proto.RegisterFile("mprd/state/v1/state.proto", fileDescriptor_8a2fe98af28ce44b) }
 
 var fileDescriptor_8a2fe98af28ce44b = []byte{
-	// 2558 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xbc, 0x59, 0x4b, 0x6f, 0x1c, 0xc7,
-	0x11, 0xd6, 0x92, 0xfb, 0xac, 0xdd, 0xe5, 0x63, 0x48, 0x5b, 0x2b, 0xc9, 0xa6, 0xa9, 0xb1, 0x2d,
-	0xd3, 0x4a, 0x44, 0x45, 0xb2, 0x0d, 0xc4, 0x86, 0x11, 0x80, 0xa4, 0x29, 0x8b, 0xb0, 0x57, 0x22,
-	0x86, 0x92, 0x8d, 0x04, 0x01, 0x16, 0xcd, 0x99, 0xe6, 0xb2, 0xb1, 0xb3, 0x33, 0xe3, 0xe9, 0x1e,
-	0x3e, 0xee, 0xb9, 0xe4, 0x96, 0x43, 0xfe, 0x45, 0x4e, 0x41, 0xae, 0xf9, 0x01, 0x3e, 0xfa, 0x12,
-	0xc0, 0xa7, 0xc0, 0xb0, 0xf3, 0x13, 0xf2, 0x03, 0x82, 0xaa, 0xea, 0x9e, 0x7d, 0x90, 0x06, 0x02,
-	0x1d, 0x7c, 0xe2, 0xd4, 0x57, 0xd5, 0xdd, 0xd5, 0xf5, 0xee, 0x25, 0xdc, 0x1a, 0x67, 0x79, 0xf4,
-	0x50, 0x1b, 0x61, 0xe4, 0xc3, 0xb3, 0x47, 0xfc, 0xb1, 0x9d, 0xe5, 0xa9, 0x49, 0xbd, 0x2e, 0xb2,
-	0xb6, 0x19, 0x39, 0x7b, 0x74, 0x7b, 0x7d, 0x98, 0x0e, 0x53, 0xe2, 0x3c, 0xc4, 0x2f, 0x16, 0xba,
-	0xbd, 0x46, 0xeb, 0xcd, 0x05, 0x2e, 0x36, 0x17, 0x0c, 0xfa, 0x7f, 0x84, 0xda, 0x5e, 0x9c, 0x86,
-	0x23, 0xef, 0x75, 0xa8, 0x9f, 0x4a, 0x35, 0x3c, 0x35, 0xbd, 0xca, 0x66, 0x65, 0xab, 0x1a, 0x58,
-	0xca, 0xbb, 0x09, 0x0d, 0xa3, 0xc6, 0x72, 0x30, 0xd6, 0xbd, 0x05, 0x66, 0x20, 0xd9, 0xd7, 0x9e,
-	0x0f, 0xdd, 0xf0, 0x54, 0xa8, 0x64, 0xe0, 0xd8, 0x8b, 0xc4, 0x6e, 0x13, 0xf8, 0x82, 0x64, 0xfc,
-	0x7f, 0x54, 0xa0, 0xb1, 0x13, 0x86, 0x69, 0x91, 0x18, 0xef, 0x43, 0x80, 0xac, 0x38, 0x8e, 0x55,
-	0x38, 0x18, 0xc9, 0x4b, 0x3a, 0xa4, 0xfd, 0xf8, 0xb5, 0x6d, 0x52, 0xdc, 0x5c, 0x6c, 0x9f, 0x3d,
-	0xda, 0x3e, 0x24, 0xee, 0x17, 0xf2, 0x32, 0x68, 0x65, 0xee, 0xd3, 0xeb, 0x41, 0xe3, 0x58, 0xc4,
-	0x22, 0x09, 0xa5, 0x3d, 0xde, 0x91, 0xde, 0x7d, 0xa8, 0x85, 0xb1, 0xd0, 0x7c, 0xee, 0xd2, 0xe3,
-	0xf5, 0xed, 0x19, 0x1b, 0x6c, 0xef, 0x21, 0x2f, 0x60, 0x11, 0xbc, 0x9c, 0x4c, 0x8c, 0x32, 0x97,
-	0xbd, 0xea, 0x66, 0x65, 0xab, 0x15, 0x58, 0xca, 0x5b, 0x87, 0x5a, 0x9e, 0xc6, 0x52, 0xf7, 0x6a,
-	0x9b, 0x8b, 0x5b, 0xad, 0x80, 0x09, 0xff, 0x29, 0x34, 0xbf, 0x90, 0x97, 0xcf, 0xcf, 0x13, 0x99,
-	0xe3, 0xf9, 0x22, 0x8a, 0x72, 0xa9, 0x35, 0xa9, 0xdc, 0x09, 0x1c, 0x89, 0xf7, 0xcf, 0xa5, 0x51,
-	0xb9, 0x8c, 0x06, 0xc2, 0x4c, 0xcc, 0xd3, 0xb6, 0xe0, 0x8e, 0xe9, 0x6b, 0x7f, 0x03, 0xea, 0x3b,
-	0x63, 0xba, 0xfd, 0x3a, 0xd4, 0x8a, 0x44, 0x19, 0x6d, 0xad, 0xcb, 0x84, 0xff, 0x09, 0xd4, 0x8f,
-	0x8a, 0x2c, 0x8b, 0xe9, 0x9e, 0x43, 0x99, 0x48, 0xad, 0x9c, 0x84, 0x23, 0x51, 0xf7, 0xe3, 0x22,
-	0x4f, 0x64, 0xe4, 0xec, 0xcf, 0x94, 0xbf, 0x07, 0xad, 0xbd, 0x74, 0x3c, 0x56, 0xc6, 0x48, 0x89,
-	0xcb, 0xc7, 0x72, 0x7c, 0x2c, 0x73, 0x5c, 0xbe, 0x88, 0x6a, 0x5a, 0xd2, 0x7b, 0x03, 0x5a, 0xe6,
-	0x34, 0x97, 0xfa, 0x34, 0x8d, 0x79, 0x87, 0x6e, 0x30, 0x01, 0xfc, 0x8f, 0xa1, 0xbe, 0x5b, 0x24,
-	0x51, 0x2c, 0xbd, 0x87, 0x50, 0x3b, 0x51, 0x68, 0x0a, 0x5c, 0xdf, 0x7e, 0xbc, 0x36, 0x67, 0xce,
-	0x27, 0x2a, 0x96, 0xbb, 0xd5, 0x6f, 0xff, 0xfd, 0xd6, 0x8d, 0x80, 0xe5, 0xfc, 0x0f, 0xa1, 0x8a,
-	0xa0, 0xe7, 0x41, 0x35, 0x13, 0xe6, 0x94, 0xd4, 0x6e, 0x05, 0xf4, 0x8d, 0xea, 0x84, 0x69, 0x62,
-	0x64, 0x62, 0xe8, 0xc8, 0x4e, 0xe0, 0x48, 0x7f, 0x1f, 0x3a, 0x3b, 0xa1, 0x51, 0x67, 0xf2, 0x30,
-	0x8d, 0x55, 0x78, 0x89, 0xab, 0x4f, 0x85, 0x3e, 0xb5, 0xc6, 0xa5, 0x6f, 0xef, 0x2e, 0x74, 0xb4,
-	0x4a, 0x42, 0x39, 0xb0, 0x01, 0x69, 0x0d, 0x4b, 0xd8, 0x53, 0x82, 0xfc, 0xbf, 0x57, 0xa0, 0xf9,
-	0x3c, 0x93, 0xb9, 0x30, 0x69, 0xee, 0xbd, 0x07, 0xcb, 0xf2, 0x42, 0x86, 0x85, 0x49, 0xf3, 0xc1,
-	0x30, 0x4f, 0x8b, 0x8c, 0x2f, 0xd1, 0x0a, 0x96, 0x1c, 0xfc, 0x39, 0xa1, 0xe8, 0x04, 0x6d, 0xc4,
-	0xc8, 0x85, 0x12, 0x13, 0xde, 0x06, 0x40, 0x2e, 0xb3, 0xc2, 0x08, 0xa3, 0xd2, 0xc4, 0x46, 0xf1,
-	0x14, 0x82, 0x16, 0xd4, 0x85, 0xce, 0x64, 0x12, 0xc9, 0x88, 0xe2, 0xa7, 0x19, 0x4c, 0x00, 0x6f,
-	0x0b, 0x56, 0x72, 0x39, 0x54, 0xda, 0xc8, 0x49, 0x24, 0xd4, 0x68, 0x8f, 0xa5, 0x09, 0x4e, 0xc1,
-	0xf0, 0xfd, 0x22, 0xd4, 0x5f, 0x88, 0x7c, 0x28, 0x29, 0x1a, 0x4e, 0x62, 0x29, 0x8d, 0x35, 0x1a,
-	0x13, 0x68, 0x0b, 0xa3, 0x64, 0x4e, 0xda, 0xb5, 0x02, 0xfa, 0x46, 0xef, 0xe3, 0x36, 0x56, 0xb1,
-	0x56, 0x60, 0x29, 0xef, 0x36, 0x34, 0xc3, 0x5c, 0x19, 0x15, 0x8a, 0xd8, 0xea, 0x54, 0xd2, 0xde,
-	0x63, 0xa8, 0xc7, 0xe2, 0x58, 0xc6, 0x1c, 0xd6, 0xed, 0x2b, 0xa9, 0xf1, 0x25, 0x32, 0xad, 0x33,
-	0xad, 0xa4, 0xf7, 0x2e, 0x2c, 0xcd, 0xda, 0xb0, 0x57, 0xa7, 0xf3, 0xba, 0x33, 0x26, 0x44, 0x5b,
-	0xa9, 0x48, 0x8e, 0xb3, 0x94, 0x7c, 0xdb, 0xa0, 0x83, 0xa7, 0x10, 0x54, 0xf7, 0x44, 0x26, 0xa1,
-	0x8c, 0x7a, 0x4d, 0xe2, 0x59, 0xca, 0x7b, 0x1f, 0x56, 0xcf, 0x44, 0x5c, 0x48, 0x34, 0x50, 0xae,
-	0xf4, 0x68, 0x30, 0x56, 0x49, 0xaf, 0xc5, 0x66, 0x22, 0xc6, 0x8e, 0x09, 0x94, 0x1e, 0xf5, 0x55,
-	0xe2, 0x7d, 0x00, 0xf5, 0xe3, 0xb4, 0x48, 0x22, 0xdd, 0x83, 0xe9, 0x1a, 0x51, 0x6a, 0xbf, 0x4b,
-	0x4c, 0xa7, 0x3e, 0x8b, 0x7a, 0x0f, 0xa0, 0xaa, 0x33, 0x19, 0xf6, 0xda, 0xb4, 0x64, 0x3e, 0x78,
-	0x8f, 0x32, 0x19, 0xda, 0x05, 0x24, 0xe6, 0xbd, 0x05, 0xed, 0x58, 0x68, 0x33, 0x10, 0x21, 0xf9,
-	0xbc, 0x43, 0xc1, 0x07, 0x08, 0xed, 0x10, 0xe2, 0x3d, 0x80, 0x3a, 0xae, 0x2e, 0x74, 0xaf, 0x7b,
-	0xad, 0x12, 0x47, 0xc4, 0x0c, 0xac, 0x90, 0xff, 0xcf, 0x05, 0xa8, 0x33, 0xe4, 0xdd, 0x81, 0x16,
-	0xef, 0x3a, 0x50, 0x91, 0x8d, 0xea, 0x26, 0x03, 0x07, 0x11, 0x7a, 0xcd, 0xd9, 0xd3, 0x26, 0x46,
-	0x49, 0x7b, 0x6f, 0x43, 0x97, 0x8c, 0x35, 0xa0, 0x72, 0x29, 0x73, 0x1b, 0x89, 0x1d, 0x02, 0xf7,
-	0x18, 0xa3, 0x72, 0x64, 0x8c, 0x1c, 0x67, 0x86, 0xbc, 0xde, 0x0d, 0x1c, 0xe9, 0x3d, 0x2a, 0x35,
-	0xae, 0x51, 0x3d, 0xbc, 0x35, 0x5d, 0x5a, 0x03, 0x19, 0x4a, 0x95, 0x99, 0x59, 0xad, 0x71, 0x49,
-	0x2e, 0x85, 0x4e, 0x13, 0xf2, 0xf5, 0xdc, 0x92, 0x27, 0x42, 0xc5, 0x45, 0x2e, 0x03, 0x12, 0x08,
-	0xac, 0x20, 0x1a, 0x2e, 0x97, 0xba, 0x88, 0xcd, 0x80, 0xb2, 0xb6, 0xc1, 0x86, 0x63, 0xe8, 0x29,
-	0xe6, 0xee, 0x06, 0x00, 0x16, 0xae, 0x9c, 0x93, 0xa9, 0xc9, 0xc9, 0x34, 0x41, 0xbc, 0x35, 0xa8,
-	0x71, 0x8e, 0xb0, 0xf3, 0xab, 0x02, 0x33, 0xe3, 0x11, 0xd4, 0x28, 0x26, 0x31, 0x03, 0x12, 0x31,
-	0x96, 0xae, 0x96, 0xe0, 0x37, 0xe6, 0x0a, 0x45, 0x88, 0x4d, 0x0b, 0x26, 0xfc, 0x1f, 0x2a, 0x50,
-	0xe7, 0x48, 0xc0, 0x72, 0x91, 0xcb, 0x2c, 0x56, 0xa1, 0xd0, 0x14, 0x56, 0x15, 0x32, 0x4c, 0xdb,
-	0x61, 0x18, 0x53, 0x33, 0x22, 0xe2, 0xc2, 0xd6, 0xc1, 0x89, 0x88, 0xb8, 0xf0, 0x3e, 0x82, 0x9b,
-	0xb9, 0xfc, 0xa6, 0x90, 0xda, 0xe8, 0x41, 0x26, 0xf3, 0x81, 0x96, 0x61, 0x9a, 0x44, 0x24, 0xcd,
-	0x8e, 0x58, 0x77, 0xec, 0x43, 0x99, 0x1f, 0x11, 0x13, 0x97, 0xdd, 0x81, 0xd6, 0x71, 0x91, 0x6b,
-	0x43, 0x82, 0x55, 0x12, 0x6c, 0x12, 0x80, 0xcc, 0xdb, 0xd0, 0x3c, 0x16, 0xe1, 0x48, 0x62, 0x30,
-	0x73, 0x87, 0x29, 0x69, 0x6f, 0x13, 0xda, 0x61, 0x2e, 0x23, 0x6c, 0x44, 0x22, 0xd6, 0xbd, 0x3a,
-	0xb1, 0xa7, 0x21, 0xff, 0xaf, 0x0b, 0x50, 0xc5, 0xc8, 0x9d, 0xb3, 0x69, 0xe5, 0x8a, 0x4d, 0x1f,
-	0x4e, 0x1d, 0xb3, 0x30, 0x5d, 0xbd, 0xd9, 0x93, 0xbb, 0xcc, 0x9b, 0x3a, 0x7b, 0x1b, 0xd6, 0xae,
-	0xb9, 0xab, 0xbd, 0xe7, 0xea, 0x95, 0x7b, 0xa2, 0x0b, 0xe8, 0x4e, 0xf6, 0x82, 0x4c, 0x60, 0xae,
-	0x67, 0xa2, 0xd0, 0x32, 0xa2, 0x88, 0x6b, 0x06, 0x96, 0xc2, 0x5b, 0x3b, 0xc3, 0x52, 0x60, 0x75,
-	0x83, 0x92, 0xf6, 0x76, 0x66, 0x6f, 0xdd, 0x20, 0x6d, 0x6f, 0xcd, 0xb7, 0xee, 0x52, 0xc2, 0x26,
-	0xed, 0x8c, 0x59, 0x02, 0x80, 0x89, 0xc0, 0xb5, 0x11, 0xd3, 0x83, 0xc6, 0x99, 0xcc, 0x35, 0x1a,
-	0x8b, 0x63, 0xc6, 0x91, 0xa8, 0x72, 0xa4, 0x86, 0x52, 0x1b, 0xba, 0x6b, 0x27, 0xb0, 0x94, 0xff,
-	0xaf, 0x05, 0x68, 0x1c, 0xca, 0x24, 0x52, 0xc9, 0x10, 0xcb, 0xbd, 0xb5, 0x80, 0xcc, 0x6d, 0x02,
-	0x4f, 0x80, 0xa9, 0x49, 0x62, 0x61, 0x66, 0x92, 0xf8, 0x00, 0x1a, 0x56, 0x88, 0xb6, 0x6e, 0xcf,
-	0xe7, 0x1f, 0xb1, 0xb8, 0xb8, 0x04, 0x4e, 0x92, 0x46, 0xa8, 0x5c, 0x0a, 0x53, 0x36, 0x8e, 0xaa,
-	0x1d, 0xa1, 0x18, 0xc4, 0xae, 0x81, 0x32, 0xf2, 0x22, 0x53, 0xb9, 0xd4, 0x33, 0xcd, 0xa5, 0x6d,
-	0x41, 0x92, 0x21, 0x8b, 0x7f, 0x53, 0xe0, 0xd8, 0x31, 0xb1, 0x38, 0xd3, 0xd8, 0xd7, 0xcf, 0x52,
-	0x23, 0x9d, 0xad, 0xe7, 0x4b, 0xe3, 0x57, 0xa9, 0x29, 0xfb, 0x3a, 0xc9, 0x61, 0x27, 0x88, 0x64,
-	0xa8, 0x34, 0x95, 0xb0, 0x24, 0x92, 0x17, 0x36, 0x8b, 0xbb, 0x0e, 0x3d, 0x40, 0x10, 0xcb, 0x15,
-	0x97, 0x2e, 0x94, 0x3b, 0x91, 0xd2, 0x26, 0x74, 0xa7, 0x04, 0x9f, 0x48, 0xe9, 0x2b, 0xa8, 0xe2,
-	0x01, 0xa8, 0xa0, 0xc8, 0xb2, 0x3c, 0x3d, 0x2b, 0x4d, 0x5a, 0xd2, 0x3f, 0x6b, 0xd1, 0x07, 0xe4,
-	0xc5, 0x48, 0x85, 0xc6, 0x4e, 0x78, 0x33, 0x41, 0xfd, 0x15, 0xb3, 0x02, 0x27, 0xe3, 0x1b, 0xa8,
-	0xbd, 0xd4, 0x62, 0x28, 0x71, 0xbf, 0x73, 0x95, 0x44, 0xe9, 0xb9, 0x1b, 0x64, 0x99, 0x62, 0xbf,
-	0xea, 0xb4, 0xc8, 0x43, 0xe9, 0x66, 0xb5, 0x09, 0x80, 0x31, 0x93, 0x71, 0x00, 0xd0, 0x69, 0xdd,
-	0xc0, 0x91, 0x98, 0xe1, 0x2a, 0x19, 0x9c, 0xc4, 0x34, 0x8a, 0x70, 0xd1, 0x6d, 0xaa, 0xe4, 0x09,
-	0xd1, 0xfe, 0x7f, 0x6a, 0x50, 0xb7, 0x2d, 0xe3, 0x17, 0x8c, 0x1b, 0xd7, 0xed, 0xaa, 0xff, 0x5f,
-	0xb7, 0xbb, 0x0b, 0x1d, 0x45, 0xd3, 0x97, 0xf5, 0xa7, 0x8d, 0x20, 0xc6, 0x7e, 0xc6, 0x9b, 0xf5,
-	0xab, 0xde, 0x44, 0x2f, 0x9e, 0x08, 0x15, 0x93, 0x17, 0xb9, 0xf5, 0x97, 0x34, 0x36, 0x86, 0x53,
-	0x35, 0x3c, 0x1d, 0xa8, 0x71, 0x26, 0x42, 0x63, 0xbb, 0x3f, 0x20, 0x74, 0x40, 0x88, 0xf7, 0x80,
-	0x66, 0x2f, 0xc3, 0x71, 0xb2, 0xf4, 0xf8, 0xe6, 0xf4, 0x35, 0xf9, 0x7e, 0xd8, 0x9d, 0x64, 0xc0,
-	0x52, 0x57, 0xbb, 0x21, 0x5c, 0xd3, 0x0d, 0xdf, 0x04, 0xd0, 0x46, 0xe4, 0x98, 0x3f, 0x63, 0x4d,
-	0xbd, 0xbf, 0x1a, 0xb4, 0x2c, 0xd2, 0xd7, 0xde, 0x6b, 0x50, 0x8f, 0x0a, 0x7a, 0x9a, 0x74, 0xb8,
-	0x6e, 0x45, 0x05, 0x3e, 0x5c, 0x7e, 0x0b, 0x4d, 0xdb, 0x34, 0xb1, 0xbb, 0x63, 0x52, 0xbc, 0x3e,
-	0x67, 0xc1, 0x1d, 0x66, 0x5b, 0x23, 0x96, 0xd2, 0x34, 0xd6, 0x16, 0x79, 0x8e, 0xa3, 0xcf, 0x12,
-	0x07, 0x89, 0x25, 0xbd, 0x4f, 0xa0, 0x75, 0xae, 0x4c, 0x22, 0xb5, 0x96, 0xba, 0xb7, 0x7c, 0xed,
-	0xa6, 0x5f, 0x33, 0xdf, 0x6e, 0x3a, 0x11, 0x47, 0xf7, 0x44, 0x69, 0x82, 0xa3, 0x11, 0x37, 0xf6,
-	0x15, 0x6e, 0x4e, 0x88, 0x59, 0x45, 0xe6, 0xdb, 0xee, 0xea, 0x95, 0xb6, 0x8b, 0xe1, 0x25, 0xe8,
-	0x91, 0xe0, 0xd1, 0x6a, 0x4b, 0x51, 0xe2, 0x19, 0x83, 0x21, 0x18, 0xf5, 0xd6, 0xd8, 0x65, 0x8e,
-	0xf6, 0xde, 0x87, 0x15, 0xfe, 0xa6, 0x2e, 0xc2, 0xbd, 0x73, 0x9d, 0x56, 0x2f, 0x4f, 0xe3, 0x7d,
-	0x95, 0xf8, 0x7f, 0x5b, 0x80, 0x86, 0xd3, 0xe5, 0x36, 0x34, 0x53, 0x3b, 0x79, 0xbb, 0x5c, 0x76,
-	0xf4, 0xcf, 0x46, 0xf9, 0x4d, 0x68, 0x60, 0xe3, 0x99, 0xbc, 0x12, 0xeb, 0x48, 0xf6, 0xa9, 0xd8,
-	0x38, 0x0f, 0xda, 0x61, 0x9f, 0x4b, 0x60, 0xd7, 0xa2, 0x3c, 0xee, 0xff, 0x42, 0xc3, 0x4d, 0x0f,
-	0x73, 0x91, 0xf6, 0xb2, 0x83, 0x8d, 0x23, 0xb1, 0xcb, 0xc4, 0x18, 0xbb, 0x1c, 0xd6, 0xf4, 0x8d,
-	0xd2, 0x18, 0xf9, 0x51, 0xc1, 0x21, 0xdd, 0x0c, 0x1c, 0xe9, 0xff, 0x1e, 0x1a, 0xd6, 0xd9, 0xaf,
-	0x64, 0xac, 0x69, 0x9f, 0x2d, 0xce, 0xfa, 0xcc, 0xef, 0x43, 0xeb, 0x79, 0x18, 0x16, 0x99, 0x48,
-	0xc2, 0xcb, 0xab, 0x39, 0x52, 0xb9, 0x26, 0x47, 0x66, 0xe6, 0xd1, 0x85, 0xd9, 0x79, 0xd4, 0xff,
-	0x1d, 0xd4, 0x78, 0xae, 0xff, 0x68, 0xf6, 0xfd, 0x78, 0x75, 0xe0, 0xed, 0x13, 0xd7, 0x06, 0xaf,
-	0x93, 0xf5, 0x3f, 0x85, 0x3a, 0x33, 0x5e, 0xe5, 0xa2, 0xfe, 0x7f, 0x2b, 0x50, 0xfd, 0xac, 0x30,
-	0xf4, 0x08, 0xc4, 0x68, 0xb7, 0xfa, 0xd3, 0x37, 0xea, 0x4d, 0x59, 0x71, 0x9e, 0xe6, 0x23, 0x5b,
-	0xae, 0x9b, 0x08, 0x7c, 0x9d, 0xe6, 0xa3, 0xd2, 0x1f, 0x1c, 0x4c, 0xec, 0x8f, 0x3b, 0xd0, 0xc2,
-	0xbf, 0xbc, 0xc0, 0x4e, 0x62, 0x08, 0xd0, 0x02, 0x7c, 0x97, 0x08, 0x15, 0xdb, 0x59, 0xa5, 0x1a,
-	0x58, 0x0a, 0x13, 0x8b, 0xbf, 0x78, 0x19, 0x57, 0x3d, 0x60, 0xc8, 0x2d, 0x1c, 0x2b, 0x8d, 0x43,
-	0x4e, 0x83, 0x17, 0x32, 0x85, 0x0b, 0xf9, 0x8b, 0x17, 0xda, 0x41, 0x97, 0x21, 0x5a, 0xd8, 0x83,
-	0x86, 0xbc, 0x08, 0x69, 0x3c, 0xe2, 0xce, 0xe8, 0x48, 0xff, 0xcf, 0x15, 0xa8, 0xf6, 0xd5, 0x2b,
-	0x06, 0x87, 0x07, 0x55, 0x3a, 0xd0, 0xde, 0x1c, 0xbf, 0xaf, 0xd4, 0xf7, 0xea, 0xd5, 0xfa, 0x3e,
-	0xf9, 0x75, 0xa7, 0x36, 0xfd, 0xeb, 0x8e, 0xbf, 0x0f, 0xb5, 0x17, 0x22, 0x8e, 0x2f, 0xbd, 0x4f,
-	0xa1, 0x49, 0x27, 0xa8, 0xf2, 0x17, 0x80, 0xdb, 0x73, 0x11, 0xb0, 0x4f, 0x0a, 0x90, 0xb4, 0x2b,
-	0x8c, 0x6e, 0x85, 0xff, 0x1c, 0xda, 0x53, 0xec, 0x29, 0xe5, 0x2b, 0x33, 0xca, 0xaf, 0xc0, 0x62,
-	0x64, 0x07, 0xf9, 0x6e, 0x80, 0x9f, 0x53, 0xe6, 0xe5, 0xae, 0x6b, 0x29, 0xff, 0x12, 0x6a, 0xfb,
-	0x59, 0x1a, 0x52, 0x61, 0x4b, 0x0a, 0x8c, 0x30, 0xd7, 0xcd, 0x99, 0x42, 0x3b, 0x68, 0x29, 0x5d,
-	0x44, 0xd3, 0xf7, 0x35, 0xc5, 0x64, 0xf1, 0xba, 0x62, 0x32, 0xdb, 0x35, 0xaa, 0x73, 0x5d, 0xc3,
-	0xbf, 0x0b, 0x35, 0xb6, 0x19, 0x8e, 0x04, 0xb9, 0xd4, 0x58, 0xed, 0x2b, 0x9c, 0xe0, 0x96, 0xf4,
-	0xef, 0x01, 0x3c, 0x4b, 0x31, 0xc7, 0x4e, 0x8b, 0x84, 0x3c, 0xcd, 0x63, 0x64, 0xf9, 0x13, 0x91,
-	0x25, 0xfd, 0x3f, 0xb5, 0xa0, 0x7e, 0x28, 0x72, 0x31, 0xa6, 0x5e, 0x34, 0x14, 0x19, 0x1e, 0x68,
-	0x7f, 0x00, 0x1a, 0x8a, 0xac, 0xaf, 0xf1, 0x5d, 0x6c, 0xd2, 0x91, 0x4c, 0x06, 0xb1, 0x3a, 0xc1,
-	0x4e, 0x55, 0xbe, 0x4e, 0xaa, 0xc1, 0x12, 0x31, 0xbe, 0x54, 0x27, 0xb2, 0x4f, 0x0f, 0x94, 0x0d,
-	0x68, 0xeb, 0x91, 0x3c, 0x77, 0x42, 0x8b, 0x56, 0xef, 0x91, 0x3c, 0x2f, 0xf9, 0xe7, 0x42, 0x19,
-	0xc7, 0xb7, 0xf7, 0x42, 0x88, 0xf9, 0xf7, 0x60, 0xf9, 0x38, 0x4e, 0xc3, 0xd1, 0xe0, 0xf8, 0xd2,
-	0x48, 0x96, 0xe1, 0x58, 0xe8, 0x12, 0xbc, 0x8b, 0x28, 0xca, 0xf9, 0xc0, 0xc0, 0x60, 0x68, 0x1f,
-	0x4b, 0x9c, 0x14, 0x6d, 0x02, 0x3f, 0xe7, 0xc7, 0xd2, 0xdb, 0xd0, 0x2d, 0x47, 0x27, 0x92, 0xe1,
-	0xe4, 0xe8, 0x94, 0x20, 0x0a, 0xfd, 0x06, 0xd6, 0x79, 0xf4, 0x1a, 0xcc, 0xca, 0x72, 0xae, 0x78,
-	0xcc, 0x0b, 0xa6, 0x57, 0xdc, 0xc1, 0x2e, 0x4a, 0x2b, 0xca, 0x07, 0x62, 0x93, 0x81, 0xbe, 0xf6,
-	0x3e, 0x86, 0x5b, 0x76, 0x24, 0xa3, 0x37, 0x4b, 0x39, 0x5a, 0xd1, 0x9e, 0x40, 0xd1, 0xf3, 0xba,
-	0x15, 0x38, 0x94, 0x79, 0xe0, 0xd8, 0xb8, 0xef, 0x5b, 0xd0, 0x76, 0x4b, 0x51, 0xb8, 0x4d, 0xc2,
-	0x60, 0x21, 0x14, 0xb8, 0x85, 0x2f, 0x28, 0x2d, 0x69, 0xf2, 0xe9, 0xb8, 0x9f, 0x19, 0xb5, 0xc4,
-	0xa1, 0x67, 0x13, 0x3a, 0x68, 0x08, 0x3c, 0xb2, 0x48, 0x94, 0xa1, 0xdf, 0x03, 0xf0, 0xf9, 0x25,
-	0xf0, 0x7d, 0xf4, 0x32, 0x51, 0x06, 0x9f, 0xb4, 0x63, 0x95, 0x0c, 0x46, 0xbd, 0xa5, 0xcd, 0xc5,
-	0xad, 0x6e, 0x50, 0x1d, 0xab, 0xe4, 0x0b, 0xb4, 0x90, 0xcb, 0x65, 0xbe, 0xf5, 0x32, 0x1d, 0xda,
-	0x29, 0x41, 0x3c, 0xf6, 0x3e, 0xac, 0x0a, 0xfe, 0x75, 0x94, 0xf6, 0xe6, 0x16, 0xbc, 0x4a, 0x07,
-	0x2c, 0x5b, 0x06, 0x9e, 0x40, 0x4f, 0xd8, 0x07, 0xb0, 0x96, 0xe5, 0x45, 0x22, 0x49, 0x13, 0x76,
-	0x10, 0x6e, 0xcb, 0xc3, 0xc2, 0x0a, 0xb1, 0x0e, 0x65, 0xbe, 0x8b, 0x0c, 0xeb, 0xa1, 0xd9, 0x81,
-	0xce, 0xbb, 0x66, 0xa0, 0xfb, 0x35, 0x78, 0x13, 0xd7, 0x94, 0x37, 0x5c, 0x23, 0xc9, 0x95, 0x92,
-	0xe3, 0xee, 0xf9, 0x26, 0x80, 0x1d, 0x51, 0xd0, 0x3d, 0x9b, 0x1c, 0x5f, 0x16, 0xe9, 0xd3, 0x18,
-	0xe3, 0x06, 0x25, 0xd2, 0xec, 0x2e, 0x8f, 0x31, 0x0e, 0x43, 0xa5, 0x66, 0x44, 0x54, 0xd2, 0xf3,
-	0xe7, 0x44, 0x54, 0x82, 0x87, 0xd0, 0xe5, 0x58, 0xe0, 0x6d, 0xfe, 0xbd, 0x92, 0x11, 0x64, 0xdf,
-	0x83, 0xe5, 0x48, 0x8a, 0x28, 0x56, 0x49, 0x99, 0x2d, 0xef, 0xb8, 0xd7, 0x09, 0xc3, 0x1c, 0xec,
-	0x9f, 0xc2, 0x9d, 0x72, 0x68, 0xbf, 0x26, 0x5c, 0xde, 0xa5, 0x7d, 0x6f, 0xba, 0x31, 0x7e, 0x3e,
-	0x5e, 0x7c, 0xe8, 0x4e, 0x56, 0xa3, 0xfc, 0x3d, 0x56, 0xd4, 0xc9, 0xdb, 0x58, 0xa5, 0x9f, 0x0f,
-	0x07, 0xa1, 0xc8, 0x7a, 0xef, 0x71, 0xac, 0x12, 0xb0, 0x27, 0x32, 0x8c, 0x27, 0x89, 0xe5, 0x0b,
-	0x0d, 0xb5, 0x65, 0xab, 0x3f, 0xd2, 0x7d, 0xed, 0x6d, 0xc1, 0x0a, 0xb3, 0xa6, 0xae, 0xf9, 0x3e,
-	0x6d, 0xbf, 0x44, 0xf8, 0x6e, 0x79, 0xd7, 0x37, 0xa6, 0x67, 0xca, 0xfb, 0x6c, 0x89, 0xc9, 0xd4,
-	0x78, 0xdd, 0xf4, 0xf6, 0xab, 0x6b, 0xa7, 0xb7, 0xfb, 0x47, 0x50, 0xa3, 0x5f, 0xc3, 0xbd, 0xd7,
-	0x60, 0x75, 0xef, 0xcb, 0x9d, 0xa3, 0xa3, 0xc1, 0xcb, 0x67, 0x47, 0x87, 0xfb, 0x7b, 0x07, 0x4f,
-	0x0e, 0xf6, 0x3f, 0x5b, 0xb9, 0xe1, 0x2d, 0x43, 0x9b, 0xe1, 0xa7, 0x2f, 0xfb, 0x3b, 0xcf, 0x56,
-	0x2a, 0x13, 0x60, 0xe7, 0xf3, 0xfd, 0x67, 0x2f, 0x56, 0x16, 0xbc, 0x55, 0xe8, 0x32, 0x70, 0xb4,
-	0x1f, 0x7c, 0x75, 0xb0, 0xb7, 0xbf, 0xb2, 0xb8, 0xfb, 0xce, 0xb7, 0x3f, 0x6e, 0x54, 0xbe, 0xfb,
-	0x71, 0xa3, 0xf2, 0xc3, 0x8f, 0x1b, 0x95, 0xbf, 0xfc, 0xb4, 0x71, 0xe3, 0xbb, 0x9f, 0x36, 0x6e,
-	0x7c, 0xff, 0xd3, 0xc6, 0x8d, 0x3f, 0xc0, 0xe4, 0xff, 0x14, 0xc7, 0x75, 0xfa, 0x2f, 0xc3, 0x07,
-	0xff, 0x0b, 0x00, 0x00, 0xff, 0xff, 0x4e, 0xb8, 0xf5, 0xfe, 0xbc, 0x18, 0x00, 0x00,
+	// 3938 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xbc, 0x5a, 0x4f, 0x73, 0x1b, 0xc9,
+	0x75, 0x17, 0x48, 0x00, 0x04, 0x1e, 0x00, 0x12, 0x1c, 0x52, 0x12, 0x24, 0xad, 0x28, 0x69, 0x6c,
+	0xcb, 0x92, 0x36, 0xa2, 0x22, 0xc9, 0x9b, 0x5a, 0x3b, 0xeb, 0x64, 0x49, 0x0a, 0x5a, 0x51, 0x2b,
+	0x48, 0xac, 0xa1, 0xa4, 0x8d, 0x93, 0x54, 0xa1, 0x86, 0x33, 0x4d, 0xb0, 0x97, 0x83, 0x19, 0x78,
+	0xba, 0x87, 0x7f, 0xf2, 0x29, 0x72, 0xf0, 0x2d, 0x1f, 0x20, 0x87, 0xe4, 0x96, 0xca, 0x29, 0xf9,
+	0x00, 0x3e, 0xfa, 0x92, 0x2a, 0x9f, 0x52, 0xae, 0xdd, 0xe4, 0x2b, 0xa4, 0x72, 0x4c, 0xbd, 0xf7,
+	0xba, 0x67, 0x06, 0x20, 0xe4, 0xb8, 0xb6, 0x5c, 0x7b, 0x42, 0xbf, 0xdf, 0x7b, 0x3d, 0xfd, 0xef,
+	0xfd, 0xed, 0x06, 0x5c, 0x1b, 0x4f, 0xd2, 0xf0, 0x91, 0xd2, 0xbe, 0x16, 0x8f, 0x4e, 0x1e, 0x73,
+	0x63, 0x73, 0x92, 0x26, 0x3a, 0x71, 0x3a, 0xc8, 0xda, 0x64, 0xe4, 0xe4, 0xf1, 0xf5, 0xf5, 0x51,
+	0x32, 0x4a, 0x88, 0xf3, 0x08, 0x5b, 0x2c, 0x74, 0x7d, 0x83, 0xfa, 0x8b, 0x20, 0x89, 0x93, 0xb1,
+	0x0c, 0x14, 0x7e, 0x63, 0xe2, 0xa7, 0xfe, 0x58, 0x19, 0xfe, 0x1a, 0xf1, 0xf5, 0x19, 0x32, 0xf4,
+	0x19, 0x83, 0xee, 0xdf, 0x42, 0x6d, 0x27, 0x4a, 0x82, 0x63, 0xe7, 0x0a, 0xd4, 0x8f, 0x84, 0x1c,
+	0x1d, 0xe9, 0x5e, 0xe5, 0x76, 0xe5, 0x5e, 0xd5, 0x33, 0x94, 0x73, 0x15, 0x96, 0xb4, 0x1c, 0x8b,
+	0xe1, 0x58, 0xf5, 0x16, 0x98, 0x81, 0xe4, 0x40, 0x39, 0x2e, 0x74, 0x82, 0x23, 0x5f, 0xc6, 0x43,
+	0xcb, 0x5e, 0x24, 0x76, 0x8b, 0xc0, 0xb7, 0x24, 0xe3, 0xfe, 0x4b, 0x05, 0x96, 0xb6, 0x82, 0x20,
+	0xc9, 0x62, 0xed, 0xfc, 0x04, 0x60, 0x92, 0x1d, 0x44, 0x32, 0x18, 0x1e, 0x8b, 0x73, 0x1a, 0xa4,
+	0xf5, 0xe4, 0xf2, 0x26, 0x2d, 0x4c, 0x9f, 0x6d, 0x9e, 0x3c, 0xde, 0xdc, 0x23, 0xee, 0x97, 0xe2,
+	0xdc, 0x6b, 0x4e, 0x6c, 0xd3, 0xe9, 0xc1, 0xd2, 0x81, 0x1f, 0xf9, 0x71, 0x20, 0xcc, 0xf0, 0x96,
+	0x74, 0x1e, 0x40, 0x2d, 0x88, 0x7c, 0xc5, 0xe3, 0x2e, 0x3f, 0x59, 0xdf, 0x9c, 0xda, 0xa3, 0xcd,
+	0x1d, 0xe4, 0x79, 0x2c, 0x82, 0x8b, 0x13, 0xb1, 0x96, 0xfa, 0xbc, 0x57, 0xbd, 0x5d, 0xb9, 0xd7,
+	0xf4, 0x0c, 0xe5, 0xac, 0x43, 0x2d, 0x4d, 0x22, 0xa1, 0x7a, 0xb5, 0xdb, 0x8b, 0xf7, 0x9a, 0x1e,
+	0x13, 0xee, 0x0b, 0x68, 0x7c, 0x29, 0xce, 0xdf, 0x9c, 0xc6, 0x22, 0xc5, 0xf1, 0xfd, 0x30, 0x4c,
+	0x85, 0x52, 0x34, 0xe5, 0xb6, 0x67, 0x49, 0x5c, 0x7f, 0x2a, 0xb4, 0x4c, 0x45, 0x38, 0xf4, 0x75,
+	0xb1, 0x3d, 0x2d, 0x03, 0x6e, 0xe9, 0x81, 0x72, 0x37, 0xa0, 0xbe, 0x35, 0xa6, 0xd5, 0xaf, 0x43,
+	0x2d, 0x8b, 0xa5, 0x56, 0x66, 0x77, 0x99, 0x70, 0x7f, 0x06, 0xf5, 0xfd, 0x6c, 0x32, 0x89, 0x68,
+	0x9d, 0x23, 0x11, 0x0b, 0x25, 0xad, 0x84, 0x25, 0x71, 0xee, 0x07, 0x59, 0x1a, 0x8b, 0xd0, 0xee,
+	0x3f, 0x53, 0xee, 0x0e, 0x34, 0x77, 0x92, 0xf1, 0x58, 0x6a, 0x2d, 0x04, 0x76, 0x1f, 0x8b, 0xf1,
+	0x81, 0x48, 0xb1, 0xfb, 0x22, 0x4e, 0xd3, 0x90, 0xce, 0x47, 0xd0, 0xd4, 0x47, 0xa9, 0x50, 0x47,
+	0x49, 0xc4, 0x5f, 0xe8, 0x78, 0x05, 0xe0, 0xfe, 0x14, 0xea, 0xdb, 0x59, 0x1c, 0x46, 0xc2, 0x79,
+	0x04, 0xb5, 0x43, 0x89, 0x5b, 0x81, 0xfd, 0x5b, 0x4f, 0xd6, 0x66, 0xb6, 0xf3, 0xb9, 0x8c, 0xc4,
+	0x76, 0xf5, 0xd7, 0xff, 0x79, 0xeb, 0x92, 0xc7, 0x72, 0xee, 0x4f, 0xa0, 0x8a, 0xa0, 0xe3, 0x40,
+	0x75, 0xe2, 0xeb, 0x23, 0x9a, 0x76, 0xd3, 0xa3, 0x36, 0x4e, 0x27, 0x48, 0x62, 0x2d, 0x62, 0x4d,
+	0x43, 0xb6, 0x3d, 0x4b, 0xba, 0x7d, 0x68, 0x6f, 0x05, 0x5a, 0x9e, 0x88, 0xbd, 0x24, 0x92, 0xc1,
+	0x39, 0xf6, 0x3e, 0xf2, 0xd5, 0x91, 0xd9, 0x5c, 0x6a, 0x3b, 0x77, 0xa0, 0xad, 0x64, 0x1c, 0x88,
+	0xa1, 0x51, 0x48, 0xb3, 0xb1, 0x84, 0xbd, 0x20, 0xc8, 0xfd, 0xdf, 0x2a, 0x34, 0xde, 0x4c, 0x44,
+	0xea, 0xeb, 0x24, 0x75, 0x7e, 0x0c, 0x2b, 0xe2, 0x4c, 0x04, 0x99, 0x4e, 0xd2, 0xe1, 0x28, 0x4d,
+	0xb2, 0x09, 0x2f, 0xa2, 0xe9, 0x2d, 0x5b, 0xf8, 0x0b, 0x42, 0xf1, 0x10, 0x94, 0xf6, 0x8f, 0xad,
+	0x2a, 0x31, 0xe1, 0x6c, 0x00, 0xa4, 0x62, 0x92, 0x69, 0x5f, 0xcb, 0x24, 0x36, 0x5a, 0x5c, 0x42,
+	0x70, 0x07, 0x55, 0xa6, 0x26, 0x22, 0x0e, 0x45, 0x48, 0xfa, 0xd3, 0xf0, 0x0a, 0xc0, 0xb9, 0x07,
+	0xdd, 0x54, 0x8c, 0xa4, 0xd2, 0xa2, 0xd0, 0x84, 0x1a, 0x7d, 0x63, 0xb9, 0xc0, 0x51, 0x19, 0xf0,
+	0x3b, 0x59, 0x7c, 0x90, 0xc4, 0xa1, 0x8c, 0x47, 0xbd, 0x3a, 0x89, 0x14, 0x00, 0x6d, 0x84, 0x88,
+	0xc2, 0xde, 0x12, 0x31, 0xa8, 0xed, 0xdc, 0x80, 0x26, 0x4d, 0x71, 0x18, 0x25, 0xa7, 0xbd, 0x06,
+	0x31, 0x1a, 0x04, 0xbc, 0x4a, 0x4e, 0x71, 0x31, 0x81, 0x9f, 0xa6, 0xe7, 0xbd, 0x26, 0x2f, 0x86,
+	0x08, 0xd4, 0x96, 0x43, 0x3f, 0x8b, 0xb4, 0xea, 0x01, 0x6b, 0x0b, 0x53, 0xb8, 0x47, 0xf9, 0x9c,
+	0x87, 0x59, 0xac, 0x65, 0xd4, 0x6b, 0xf1, 0x2c, 0x73, 0xf8, 0x1d, 0xa2, 0xb8, 0x1b, 0x3a, 0x19,
+	0x1f, 0x28, 0x9d, 0xa0, 0xca, 0xb5, 0x69, 0xb9, 0x25, 0xc4, 0xf9, 0x01, 0x74, 0x4e, 0xfc, 0x48,
+	0x86, 0xb8, 0xf3, 0x64, 0xc9, 0x1d, 0x3a, 0xb9, 0x76, 0x0e, 0xa2, 0xd5, 0xfe, 0x08, 0x96, 0x8f,
+	0x84, 0x9f, 0xea, 0x03, 0xe1, 0xeb, 0xa1, 0x8a, 0x12, 0xdd, 0x5b, 0xa6, 0xc1, 0x3a, 0x39, 0xba,
+	0x1f, 0x25, 0x1a, 0xc7, 0xca, 0x01, 0xd5, 0x5b, 0xe1, 0x9d, 0x2f, 0x10, 0x54, 0x04, 0x5c, 0x95,
+	0x14, 0xe1, 0x30, 0x4c, 0x62, 0xd1, 0xeb, 0x1a, 0x0f, 0xc3, 0xd8, 0xb3, 0x24, 0x16, 0xce, 0xc7,
+	0xb0, 0x6a, 0x45, 0xc4, 0x89, 0x1f, 0x65, 0xbe, 0x16, 0x61, 0x6f, 0x95, 0xe4, 0xba, 0x86, 0xd1,
+	0xb7, 0xb8, 0xf3, 0x10, 0x1c, 0x2b, 0x9c, 0x8a, 0x5f, 0x66, 0x02, 0x0f, 0x47, 0xf5, 0x1c, 0x32,
+	0x18, 0xfb, 0x19, 0x2f, 0x67, 0xf0, 0x0e, 0x2b, 0xa1, 0x7a, 0x6b, 0x64, 0x36, 0x4c, 0xb8, 0x2f,
+	0xa1, 0xf9, 0x2e, 0x3f, 0xb5, 0x9f, 0xc3, 0x92, 0x88, 0x75, 0x2a, 0x73, 0xbb, 0xb9, 0x39, 0x63,
+	0x37, 0xb9, 0x68, 0x3f, 0xd6, 0xe9, 0xb9, 0xb1, 0x20, 0xdb, 0xc7, 0xfd, 0x87, 0x0a, 0x2c, 0x4f,
+	0x4b, 0xe0, 0x01, 0xfa, 0xe4, 0x32, 0xac, 0x1f, 0x66, 0x0a, 0xb7, 0x54, 0x69, 0x3f, 0xd5, 0x22,
+	0x9c, 0x36, 0x8b, 0x8e, 0x41, 0x5f, 0xe4, 0xee, 0x5a, 0xc4, 0xa1, 0x2a, 0xfc, 0x71, 0x1d, 0xc9,
+	0x81, 0x72, 0x6e, 0x41, 0x8b, 0x18, 0xa6, 0x73, 0x95, 0x37, 0x1b, 0x21, 0xd3, 0xb3, 0x0b, 0x8b,
+	0x61, 0x26, 0x48, 0x77, 0x1b, 0x1e, 0x36, 0xdd, 0xff, 0xa9, 0x40, 0xf3, 0xbd, 0x3d, 0x56, 0xe7,
+	0x3a, 0x34, 0x12, 0x63, 0x71, 0xc6, 0x5a, 0x73, 0x1a, 0x4f, 0xa1, 0x64, 0x04, 0x53, 0xf3, 0x2b,
+	0x59, 0x87, 0x19, 0xe8, 0x0a, 0xd4, 0xbf, 0xf6, 0x65, 0x24, 0x42, 0x9a, 0x61, 0xc3, 0x33, 0x94,
+	0x73, 0x17, 0x56, 0xb8, 0xc5, 0xfa, 0x89, 0x4b, 0xe0, 0x59, 0x76, 0x18, 0x26, 0xfd, 0x1c, 0xa8,
+	0x19, 0x0d, 0xad, 0x5d, 0xd0, 0xd0, 0x9b, 0x00, 0xd8, 0x61, 0x78, 0xea, 0xa3, 0xbf, 0xad, 0xb3,
+	0xc1, 0x22, 0xf2, 0x15, 0x02, 0xa8, 0x54, 0x59, 0x4c, 0x02, 0xbe, 0x3a, 0x16, 0x6c, 0x70, 0x0d,
+	0xaf, 0xc5, 0xd8, 0x16, 0x42, 0xee, 0x18, 0xda, 0xf9, 0xba, 0xf7, 0x85, 0x46, 0xdf, 0xa8, 0x48,
+	0x45, 0xe7, 0xfb, 0xc6, 0x7d, 0xe1, 0x6b, 0xeb, 0x1b, 0x49, 0x8e, 0xe2, 0x8a, 0x54, 0x22, 0xee,
+	0x2d, 0x90, 0x6e, 0x31, 0x51, 0x0a, 0xb1, 0x8b, 0xe5, 0x10, 0xeb, 0x6e, 0x42, 0x15, 0x3f, 0x81,
+	0x27, 0x60, 0x43, 0x63, 0xdb, 0xc3, 0x26, 0x7e, 0x67, 0x92, 0x9c, 0x8a, 0xd4, 0x3a, 0x2c, 0x22,
+	0xdc, 0xcf, 0x61, 0x69, 0x5f, 0x8e, 0x62, 0xd4, 0xbf, 0x4f, 0x60, 0x49, 0xc9, 0x51, 0x6c, 0xfd,
+	0x7e, 0x1e, 0x51, 0x8b, 0xb9, 0x11, 0xd7, 0xea, 0x9d, 0x91, 0x75, 0x7f, 0x55, 0x81, 0x3a, 0x73,
+	0xe6, 0x0c, 0x7a, 0x1d, 0x1a, 0xe2, 0x6c, 0x22, 0x02, 0x9d, 0x87, 0x9c, 0x9c, 0x46, 0x2f, 0xa5,
+	0x84, 0xb0, 0x5e, 0x92, 0xda, 0xe8, 0x11, 0x4e, 0x65, 0x1c, 0x26, 0xa7, 0xc3, 0x03, 0xcc, 0x24,
+	0xec, 0xa9, 0xb5, 0x19, 0xdc, 0x26, 0xac, 0x24, 0x34, 0x96, 0x4a, 0x99, 0x73, 0xcb, 0x85, 0x06,
+	0x84, 0xb9, 0x7d, 0x68, 0xbe, 0xf4, 0x65, 0x34, 0x10, 0x5a, 0xa4, 0xce, 0xa7, 0xd0, 0xc0, 0x13,
+	0x91, 0xf1, 0xc8, 0xae, 0xed, 0xca, 0xcc, 0xda, 0x5e, 0x32, 0xdb, 0x2c, 0x2e, 0x97, 0x76, 0x9f,
+	0xc3, 0x92, 0x61, 0x39, 0x6b, 0x50, 0x63, 0x97, 0xcc, 0xc6, 0x54, 0xf5, 0xd1, 0x11, 0xcf, 0xdd,
+	0x55, 0xbb, 0x11, 0x8b, 0xf9, 0x46, 0xb8, 0xff, 0xda, 0x84, 0xea, 0x8e, 0xaf, 0x84, 0xb3, 0x69,
+	0x53, 0x8d, 0x0a, 0xa5, 0x1a, 0xbd, 0xd9, 0x54, 0xc3, 0x57, 0x62, 0x2a, 0xdd, 0xf8, 0x33, 0x00,
+	0x19, 0x1f, 0xa6, 0x7e, 0x40, 0x11, 0x65, 0x81, 0x3a, 0x5d, 0x29, 0xa7, 0x3a, 0xbb, 0x39, 0xd7,
+	0x2b, 0x49, 0x52, 0xb2, 0x11, 0x04, 0x99, 0x32, 0xa6, 0x81, 0xc9, 0x06, 0x93, 0xc8, 0x51, 0xd9,
+	0xc1, 0xd7, 0x22, 0x60, 0xcb, 0x6d, 0x7b, 0x96, 0xc4, 0xb9, 0xd1, 0x44, 0x68, 0x43, 0xe7, 0xcf,
+	0x6d, 0x1f, 0x09, 0x8f, 0xc5, 0xf0, 0x74, 0x53, 0x31, 0x49, 0x52, 0x2d, 0x52, 0xb2, 0x8d, 0xb6,
+	0x97, 0xd3, 0xce, 0x7d, 0xe8, 0x06, 0x26, 0xa5, 0xc8, 0xad, 0x98, 0xe3, 0xd1, 0x4a, 0x8e, 0x17,
+	0x46, 0x6c, 0xdc, 0x54, 0x63, 0xca, 0x4d, 0xd9, 0x30, 0xd6, 0x2c, 0x85, 0xb1, 0x8f, 0x61, 0xb5,
+	0x58, 0xa4, 0xfd, 0x2e, 0x87, 0xa7, 0x6e, 0xc1, 0x30, 0x1f, 0xbe, 0x01, 0xcd, 0x64, 0x22, 0x62,
+	0x11, 0xe2, 0xa9, 0x71, 0x88, 0x6a, 0x30, 0x30, 0x20, 0x2d, 0x32, 0x4c, 0xf3, 0x95, 0x36, 0x6b,
+	0x11, 0x83, 0xe6, 0x0b, 0x97, 0xa1, 0x1e, 0x66, 0x94, 0x91, 0x76, 0xf8, 0x7c, 0xc3, 0x0c, 0xf3,
+	0x55, 0x07, 0xaa, 0xe8, 0x68, 0x4d, 0x24, 0xa2, 0x36, 0xfa, 0x82, 0x50, 0xaa, 0x49, 0xa6, 0xc5,
+	0x90, 0x78, 0x1c, 0x82, 0x5a, 0x06, 0xdb, 0x46, 0x91, 0xfb, 0xd0, 0x15, 0x67, 0x9a, 0xe3, 0xa6,
+	0x3d, 0x9c, 0x2e, 0xb9, 0x8c, 0x15, 0x8b, 0x6f, 0x99, 0x43, 0xfa, 0x18, 0x56, 0x73, 0xd1, 0x7c,
+	0x8f, 0x57, 0x49, 0x36, 0xff, 0x86, 0x67, 0xf7, 0xfa, 0xcf, 0xa1, 0x99, 0x0a, 0x95, 0x44, 0x27,
+	0x36, 0x04, 0xb5, 0x9e, 0x5c, 0x9d, 0x39, 0x3b, 0xcf, 0xf0, 0x8d, 0x82, 0x17, 0xf2, 0xb8, 0x0f,
+	0x39, 0x31, 0x1c, 0xcb, 0xd8, 0x44, 0xa8, 0x76, 0x0e, 0x0e, 0x64, 0x8c, 0x23, 0x8c, 0x32, 0x3f,
+	0x0d, 0xa5, 0x1f, 0xab, 0xde, 0xfa, 0x1f, 0x34, 0x42, 0x2e, 0x8f, 0x23, 0xe4, 0x04, 0x8d, 0x70,
+	0x99, 0x47, 0xc8, 0x41, 0x1c, 0x01, 0x3d, 0xc5, 0x89, 0x0c, 0x05, 0x66, 0xe7, 0x57, 0xc8, 0xd3,
+	0xe5, 0x34, 0x7a, 0x61, 0x33, 0x1b, 0x3c, 0x89, 0xab, 0x9c, 0xee, 0x18, 0x64, 0x40, 0x5e, 0x98,
+	0xb6, 0x44, 0xa1, 0x4a, 0x8c, 0x55, 0xaf, 0xc7, 0x3b, 0x9f, 0x63, 0x03, 0x85, 0xa1, 0xec, 0x58,
+	0x88, 0x09, 0x72, 0xaf, 0xb1, 0x8e, 0x21, 0xc9, 0x7d, 0x4f, 0x8f, 0xa4, 0xd2, 0x91, 0x18, 0xa6,
+	0xa8, 0xf9, 0xd7, 0xb9, 0xaf, 0xc1, 0x3c, 0xd4, 0xf2, 0xa9, 0x9c, 0xed, 0xc6, 0x6c, 0xce, 0x76,
+	0x1f, 0xba, 0x45, 0x32, 0x74, 0x20, 0x0e, 0x93, 0x54, 0xf4, 0x3e, 0x62, 0x3d, 0xcf, 0xf1, 0x6d,
+	0x82, 0x67, 0x82, 0xcd, 0xcd, 0xff, 0x3f, 0x1d, 0xda, 0x98, 0x93, 0x0e, 0x91, 0x47, 0xc5, 0x4c,
+	0x54, 0x84, 0xbd, 0x5b, 0xd6, 0xa3, 0x32, 0x8d, 0x96, 0x6d, 0x26, 0xde, 0xbb, 0xcd, 0x89, 0xbf,
+	0x21, 0x9d, 0x6b, 0xd0, 0xe0, 0x19, 0x8e, 0x55, 0xef, 0x0e, 0xb3, 0x88, 0xe6, 0x54, 0x92, 0xce,
+	0x70, 0x8c, 0x19, 0xb6, 0x4b, 0x89, 0x77, 0x01, 0xb8, 0xc7, 0xd0, 0xb0, 0x07, 0xfb, 0x7b, 0xea,
+	0x97, 0xa2, 0x26, 0x5a, 0x98, 0xaa, 0x89, 0x1e, 0xc2, 0xd2, 0x89, 0x48, 0x43, 0x19, 0x68, 0x53,
+	0x59, 0xad, 0x95, 0x3d, 0xd7, 0x7b, 0x66, 0x79, 0x56, 0xc6, 0xfd, 0x1b, 0xe8, 0x94, 0xbc, 0x59,
+	0x72, 0x8a, 0x76, 0x86, 0x89, 0x92, 0xf5, 0xb8, 0xd8, 0x9e, 0xda, 0x80, 0x05, 0xda, 0xc3, 0x62,
+	0x03, 0xc8, 0x21, 0x7d, 0xcd, 0xe1, 0x66, 0x91, 0x94, 0x2c, 0xa7, 0xdd, 0x4f, 0xa1, 0xd1, 0xb7,
+	0x0a, 0x35, 0xef, 0xbb, 0x1f, 0xae, 0x33, 0x3e, 0x07, 0xe0, 0xea, 0x08, 0x77, 0x64, 0xca, 0xe9,
+	0x55, 0x66, 0x9c, 0x5e, 0x11, 0x95, 0x17, 0xa6, 0xa2, 0xf2, 0x27, 0xd0, 0x22, 0xc7, 0x8e, 0x6e,
+	0x4d, 0xa4, 0x38, 0x7c, 0xe4, 0x2b, 0x9b, 0x95, 0x51, 0x1b, 0x31, 0xf4, 0x3c, 0xa6, 0x23, 0xb5,
+	0xdd, 0xbf, 0x84, 0xc6, 0xfb, 0x24, 0x0b, 0x8e, 0xd0, 0x4c, 0x9f, 0x42, 0x35, 0x4a, 0xf2, 0xb4,
+	0xe1, 0xda, 0x8c, 0xf1, 0x19, 0xb1, 0x57, 0x89, 0x4d, 0x1e, 0x48, 0xd8, 0xfd, 0x02, 0xa0, 0xe0,
+	0xa0, 0x7e, 0x89, 0xb3, 0x89, 0x4c, 0x85, 0x1a, 0x8a, 0x49, 0x12, 0x1c, 0x99, 0xf1, 0xdb, 0x06,
+	0xec, 0x23, 0x56, 0x14, 0x97, 0x0b, 0xe5, 0xe2, 0xf2, 0x17, 0xd0, 0xf2, 0x84, 0x12, 0xe9, 0x09,
+	0x97, 0x31, 0xc5, 0x79, 0x57, 0x66, 0x6b, 0xe0, 0x8b, 0x9d, 0x51, 0xc3, 0x6c, 0x76, 0x87, 0x99,
+	0x24, 0xda, 0x76, 0x01, 0xb8, 0x4f, 0xa1, 0xb9, 0x95, 0x85, 0x52, 0xbf, 0x10, 0x3e, 0xe7, 0x04,
+	0xf2, 0xef, 0xf2, 0x83, 0xc1, 0x36, 0x62, 0x69, 0x92, 0xd8, 0x53, 0xa1, 0xb6, 0xfb, 0xdb, 0x45,
+	0xa8, 0xbf, 0xf5, 0xd3, 0x91, 0xa0, 0x6a, 0xf8, 0x30, 0x12, 0x42, 0x9b, 0xa9, 0x30, 0x81, 0x9d,
+	0xb4, 0x34, 0x61, 0xb9, 0xe9, 0x51, 0x1b, 0x67, 0x8d, 0x09, 0xa4, 0x29, 0xcc, 0x9a, 0x9e, 0xa1,
+	0xf0, 0x44, 0x83, 0x54, 0x6a, 0x19, 0xf8, 0x91, 0xa9, 0xc9, 0x72, 0xda, 0x79, 0x02, 0xf5, 0xc8,
+	0x3f, 0x10, 0x11, 0x97, 0xf5, 0xad, 0x0b, 0x57, 0x03, 0xaf, 0x90, 0x69, 0xf6, 0xdc, 0x48, 0x62,
+	0x7a, 0x3d, 0x5d, 0x43, 0x52, 0x70, 0x6c, 0x7a, 0x9d, 0xa9, 0x12, 0x12, 0xdd, 0x81, 0x0c, 0xc5,
+	0x78, 0x92, 0x90, 0xce, 0x71, 0xea, 0x58, 0x42, 0xa8, 0xfc, 0x42, 0x6d, 0x0d, 0x29, 0x2c, 0x36,
+	0x3c, 0x43, 0x39, 0xf7, 0x61, 0x15, 0xab, 0x10, 0x81, 0x05, 0x62, 0x2a, 0xd5, 0x31, 0xb9, 0x54,
+	0x8e, 0x91, 0xcb, 0xc4, 0xd8, 0xd2, 0x9e, 0x54, 0xc7, 0xe8, 0x54, 0x9f, 0x42, 0xfd, 0x20, 0xc9,
+	0xe2, 0x90, 0x2b, 0xb8, 0x8b, 0x19, 0xdd, 0x36, 0x31, 0xed, 0xf4, 0x59, 0xd4, 0x79, 0x08, 0x55,
+	0x35, 0x11, 0x01, 0x05, 0xcc, 0x39, 0x09, 0xea, 0x44, 0x04, 0x56, 0xc7, 0x50, 0x0c, 0x8b, 0x01,
+	0x54, 0xe0, 0xa1, 0xc9, 0x50, 0xda, 0x74, 0x4a, 0x80, 0xd0, 0x16, 0x67, 0x22, 0x0f, 0xa1, 0x8e,
+	0xbd, 0x33, 0x8e, 0xa1, 0x73, 0xd2, 0x4a, 0x62, 0x7a, 0x46, 0xc8, 0xfd, 0xf7, 0x05, 0xa8, 0x33,
+	0x84, 0xf1, 0xdb, 0x04, 0x7a, 0x19, 0x5a, 0x5b, 0x63, 0x60, 0x37, 0x2c, 0xfc, 0x40, 0x92, 0x1a,
+	0xd5, 0xc8, 0x69, 0xd4, 0x74, 0xda, 0xac, 0x61, 0xc0, 0x16, 0x67, 0x72, 0xcc, 0x36, 0x81, 0xd6,
+	0x0a, 0xd1, 0x9d, 0x69, 0x2d, 0xc6, 0x13, 0xce, 0x83, 0x3a, 0x9e, 0x25, 0x9d, 0xc7, 0xf9, 0x8c,
+	0x39, 0x11, 0xba, 0x56, 0xf6, 0x5a, 0x9e, 0x08, 0x84, 0x9c, 0xe8, 0xe9, 0x59, 0x63, 0x97, 0x54,
+	0xf8, 0x2a, 0x89, 0xe9, 0xac, 0x67, 0xba, 0x3c, 0xf7, 0x65, 0x94, 0xa5, 0xc2, 0x23, 0x01, 0xcf,
+	0x08, 0xe2, 0xc6, 0xa5, 0x42, 0x65, 0x91, 0x1e, 0xd2, 0xad, 0xc5, 0x12, 0x6f, 0x1c, 0x43, 0x2f,
+	0x7c, 0x75, 0x84, 0x0a, 0x32, 0x12, 0x31, 0xda, 0x09, 0x6e, 0x2c, 0xe7, 0x46, 0x25, 0xa4, 0x48,
+	0x48, 0x9b, 0x45, 0x42, 0xea, 0x3e, 0x86, 0x1a, 0xe9, 0x24, 0x5a, 0x40, 0xec, 0x8f, 0x85, 0xbd,
+	0x4b, 0xc1, 0x36, 0xda, 0x0a, 0x69, 0x88, 0x31, 0x0b, 0x26, 0xdc, 0xdf, 0x55, 0xa0, 0xce, 0x9a,
+	0x80, 0xe1, 0x30, 0x15, 0x93, 0x48, 0x06, 0x3e, 0x47, 0xea, 0x0a, 0x6d, 0x4c, 0xcb, 0x62, 0xa8,
+	0x53, 0x53, 0x22, 0xfe, 0x99, 0xb9, 0x07, 0x2a, 0x44, 0xfc, 0x33, 0xe7, 0x13, 0xb8, 0x6a, 0x6a,
+	0x62, 0x35, 0x9c, 0x88, 0x74, 0xa8, 0x44, 0x90, 0xc4, 0x21, 0x49, 0xf3, 0x41, 0xac, 0x5b, 0xf6,
+	0x9e, 0x48, 0xf7, 0x89, 0x89, 0xdd, 0x6e, 0x40, 0xf3, 0x20, 0x4b, 0x95, 0x26, 0x41, 0x4e, 0xfc,
+	0x1b, 0x04, 0x20, 0xf3, 0x3a, 0x34, 0x0e, 0xfc, 0xe0, 0x18, 0x8b, 0x4c, 0x73, 0xc3, 0x96, 0xd3,
+	0xce, 0x6d, 0x68, 0x05, 0xa9, 0x08, 0xd1, 0x09, 0xf9, 0x11, 0x96, 0x69, 0xc8, 0x2e, 0x43, 0xee,
+	0xaf, 0x16, 0xa0, 0x8a, 0x9a, 0x3b, 0xb3, 0xa7, 0x95, 0x0b, 0x7b, 0xfa, 0xa8, 0x34, 0xcc, 0x42,
+	0xb9, 0x42, 0xe3, 0x93, 0xdc, 0x66, 0x5e, 0x69, 0xec, 0x4d, 0x58, 0x9b, 0xb3, 0x56, 0xb3, 0xce,
+	0xd5, 0x0b, 0xeb, 0xc4, 0x23, 0xa0, 0x35, 0x99, 0x05, 0x32, 0x81, 0xb6, 0x3e, 0xf1, 0x33, 0x95,
+	0xd7, 0xa0, 0x86, 0x32, 0xc1, 0x86, 0x36, 0x96, 0x14, 0x8b, 0x02, 0x1a, 0xd3, 0xce, 0xd6, 0xf4,
+	0xaa, 0x97, 0xe6, 0x06, 0x86, 0x9d, 0x5c, 0xc2, 0x18, 0xed, 0xd4, 0xb6, 0x78, 0x00, 0x85, 0xc0,
+	0x5c, 0x8d, 0xe9, 0x51, 0x04, 0x57, 0xb6, 0xf6, 0x68, 0x7a, 0x96, 0xc4, 0x29, 0x87, 0x72, 0x24,
+	0x94, 0x36, 0xf5, 0x85, 0xa1, 0xdc, 0xff, 0x58, 0x80, 0xa5, 0x3d, 0xc1, 0x57, 0x1a, 0x1f, 0x61,
+	0x62, 0x6a, 0xee, 0x40, 0x8c, 0x01, 0x17, 0xc0, 0x07, 0xb3, 0x86, 0xa7, 0xb0, 0x64, 0x84, 0xe8,
+	0xd3, 0xad, 0x59, 0xfb, 0x23, 0x16, 0x3b, 0x17, 0xcf, 0x4a, 0xd2, 0x15, 0x72, 0x2a, 0x7c, 0x9d,
+	0x5f, 0x9c, 0x55, 0xcd, 0x05, 0x0f, 0x83, 0x74, 0x6b, 0xe6, 0x16, 0x01, 0xb0, 0x7c, 0xb9, 0xd6,
+	0x32, 0x20, 0xc9, 0xd0, 0x8e, 0xff, 0x32, 0x93, 0xa9, 0x08, 0x8b, 0x1d, 0x67, 0x1a, 0x6b, 0xf7,
+	0x93, 0x44, 0x0b, 0xbb, 0xd7, 0x6b, 0x17, 0x82, 0xb0, 0xce, 0xef, 0x35, 0x49, 0x0e, 0x23, 0x41,
+	0x28, 0x02, 0x49, 0x89, 0xa9, 0x8c, 0x43, 0x71, 0x66, 0xac, 0xb8, 0x63, 0xd1, 0x5d, 0x04, 0x39,
+	0x30, 0xa3, 0xeb, 0x42, 0xb9, 0x43, 0x21, 0x8c, 0x41, 0xb7, 0x73, 0xf0, 0xb9, 0x10, 0xae, 0x84,
+	0x2a, 0x0e, 0x80, 0x13, 0xf4, 0x27, 0x93, 0x34, 0x39, 0x29, 0xf2, 0x0f, 0x4b, 0xff, 0xb1, 0xf2,
+	0x30, 0x0d, 0xb5, 0x77, 0xca, 0x1f, 0x09, 0xfc, 0x1e, 0x17, 0xd5, 0xf6, 0x02, 0x89, 0x29, 0x3e,
+	0x57, 0x95, 0x64, 0x69, 0x20, 0x6c, 0xac, 0x2f, 0x00, 0xd4, 0x99, 0x09, 0x2b, 0x80, 0x49, 0xc2,
+	0x2c, 0x89, 0x16, 0x2e, 0xe3, 0xe1, 0x61, 0x94, 0x5f, 0x1b, 0x75, 0xbc, 0x86, 0x8c, 0x9f, 0x13,
+	0xed, 0xfe, 0x57, 0x0d, 0xea, 0x26, 0x64, 0x7c, 0x8f, 0x7a, 0x63, 0xa3, 0x5d, 0xf5, 0x0f, 0x8b,
+	0x76, 0x77, 0xa0, 0x2d, 0x29, 0x2b, 0x34, 0xe7, 0x69, 0x34, 0x88, 0xb1, 0x0f, 0x9c, 0x66, 0xfd,
+	0xe2, 0x69, 0xe2, 0x29, 0x1e, 0xfa, 0x32, 0xa2, 0x53, 0xe4, 0xd0, 0x9f, 0xd3, 0x18, 0x18, 0x8e,
+	0xe4, 0xe8, 0x68, 0x28, 0xc7, 0x13, 0x3f, 0xd0, 0x26, 0xfa, 0x03, 0x42, 0xbb, 0x84, 0x38, 0x0f,
+	0x6d, 0x9d, 0xde, 0xa4, 0xc3, 0xbc, 0x5a, 0x5e, 0x26, 0xaf, 0x6f, 0xaa, 0x4c, 0xbf, 0x10, 0x0d,
+	0x61, 0x4e, 0x34, 0xbc, 0x09, 0x60, 0xef, 0x04, 0xf3, 0x62, 0xb9, 0x69, 0x90, 0x81, 0x2a, 0x15,
+	0xc2, 0xed, 0x72, 0x21, 0xfc, 0x29, 0x34, 0x4c, 0xd0, 0xc4, 0xe8, 0x3e, 0xef, 0x62, 0x65, 0x8b,
+	0xd9, 0xf6, 0x62, 0xc5, 0x4a, 0x53, 0xba, 0x9d, 0xa5, 0x29, 0xa6, 0x3e, 0xcb, 0xac, 0x24, 0x86,
+	0x74, 0x7e, 0x06, 0xcd, 0x53, 0xa9, 0x63, 0xa1, 0x94, 0x50, 0xbd, 0x95, 0xb9, 0x1f, 0xfd, 0x8a,
+	0xf9, 0xb6, 0xd4, 0xcc, 0xc5, 0xa9, 0x08, 0x4f, 0x62, 0x4c, 0x8d, 0x38, 0xb0, 0x77, 0x39, 0x38,
+	0x21, 0x66, 0x26, 0x32, 0x1b, 0x76, 0x57, 0x2f, 0x84, 0x5d, 0x54, 0x2f, 0x9f, 0x1e, 0x49, 0x1c,
+	0xea, 0x6d, 0x28, 0x32, 0x3c, 0xad, 0x51, 0x05, 0x43, 0xaa, 0x91, 0x1b, 0x5e, 0x4e, 0x63, 0x15,
+	0xc8, 0x6d, 0x8a, 0x22, 0x1c, 0x3b, 0xd7, 0xa9, 0xf7, 0x4a, 0x19, 0x1f, 0xc8, 0xd8, 0xfd, 0xa7,
+	0x05, 0x58, 0xb2, 0x73, 0xf9, 0x7d, 0xf7, 0xa0, 0x1f, 0xd2, 0xf2, 0x0f, 0xde, 0xca, 0x5e, 0xbc,
+	0xd5, 0xad, 0xce, 0xbb, 0xd5, 0xfd, 0x7e, 0x92, 0x9b, 0x1e, 0xda, 0x22, 0x7d, 0xcb, 0x24, 0x36,
+	0x96, 0xe4, 0xe2, 0x47, 0x0b, 0xa3, 0xd6, 0xd4, 0x46, 0x69, 0xd4, 0xfc, 0x30, 0x63, 0x95, 0x6e,
+	0x78, 0x96, 0x74, 0x7f, 0x01, 0x4b, 0xe6, 0xb0, 0xbf, 0xd3, 0x66, 0x95, 0xcf, 0x6c, 0x71, 0xfa,
+	0xcc, 0xdc, 0x01, 0x34, 0xdf, 0x04, 0x41, 0x36, 0xf1, 0xe3, 0xe0, 0xfc, 0xa2, 0x8d, 0x54, 0xe6,
+	0xd8, 0xc8, 0x54, 0x3e, 0xba, 0x30, 0x9d, 0x8f, 0xba, 0x7f, 0x01, 0x35, 0xce, 0xeb, 0x3f, 0x99,
+	0x7e, 0x3f, 0xbb, 0x98, 0xf0, 0x0e, 0x88, 0x6b, 0xef, 0x51, 0x8d, 0xac, 0xfb, 0x19, 0xd4, 0x99,
+	0xf1, 0x5d, 0x16, 0xea, 0xfe, 0xf7, 0x02, 0x54, 0x9f, 0x65, 0x9a, 0x1e, 0xc1, 0xe8, 0x7d, 0xc3,
+	0x54, 0x50, 0xd8, 0xc6, 0x79, 0x93, 0x55, 0x9c, 0x26, 0xe9, 0xb1, 0xbd, 0x86, 0x45, 0xe0, 0xab,
+	0x24, 0x3d, 0xce, 0xcf, 0x63, 0xd1, 0x16, 0xa3, 0x9a, 0x3a, 0xe0, 0x2f, 0x77, 0x30, 0x99, 0x18,
+	0x02, 0xd4, 0x81, 0x9e, 0x85, 0xe8, 0xce, 0xbd, 0x66, 0x9f, 0x85, 0xe8, 0xce, 0xfd, 0x16, 0xb4,
+	0xb8, 0xc5, 0xdd, 0xd8, 0xeb, 0x01, 0x43, 0xb6, 0xa3, 0xb9, 0xb0, 0xe5, 0x8b, 0x40, 0x43, 0x61,
+	0x47, 0x6e, 0x71, 0x47, 0x93, 0xe8, 0x32, 0x44, 0x1d, 0x7b, 0xb0, 0x24, 0xce, 0xf8, 0xba, 0xac,
+	0x69, 0x2e, 0x2f, 0x98, 0x74, 0x5c, 0x68, 0x63, 0x95, 0x9e, 0xfa, 0x18, 0xb7, 0x44, 0x68, 0x3d,
+	0x5b, 0x19, 0xa3, 0x67, 0x9d, 0x12, 0xcd, 0x83, 0xb4, 0xcc, 0xb3, 0x4e, 0x89, 0x41, 0x43, 0xd1,
+	0x03, 0x5e, 0xfe, 0x9c, 0xd3, 0xa6, 0x62, 0xb5, 0x84, 0xb8, 0xff, 0x58, 0x81, 0xea, 0x40, 0x7e,
+	0x47, 0x6d, 0x74, 0xa0, 0x4a, 0x83, 0x9b, 0xad, 0xc6, 0xf6, 0x85, 0x80, 0x52, 0xbd, 0x18, 0x50,
+	0x8a, 0x5b, 0x85, 0xda, 0xd4, 0x73, 0xfa, 0x54, 0x94, 0xac, 0xcf, 0x44, 0x49, 0xb7, 0x0f, 0xb5,
+	0xb7, 0x7e, 0x14, 0x9d, 0x3b, 0x9f, 0x41, 0x83, 0xc6, 0x2f, 0x1e, 0x96, 0xae, 0xcf, 0x28, 0x64,
+	0x9f, 0xa6, 0x47, 0xd2, 0xd6, 0x4f, 0xdb, 0x1e, 0xee, 0x1b, 0x68, 0x95, 0xd8, 0x1f, 0xac, 0xfc,
+	0xcd, 0x8b, 0x0f, 0x17, 0x03, 0xd8, 0x2c, 0x9d, 0x36, 0x27, 0x01, 0x86, 0x72, 0xcf, 0xa1, 0xc6,
+	0x37, 0x0d, 0x57, 0xa0, 0x1e, 0x67, 0xa8, 0xf0, 0x36, 0xb9, 0x60, 0xca, 0xbc, 0x0b, 0x58, 0x03,
+	0xa3, 0xf6, 0x1c, 0xdf, 0xb6, 0x38, 0xcf, 0xb7, 0x4d, 0x07, 0xb1, 0xea, 0x4c, 0x10, 0x73, 0xef,
+	0x40, 0x8d, 0x77, 0x14, 0x33, 0x94, 0x54, 0x28, 0x61, 0x5e, 0xc6, 0x1a, 0x9e, 0x25, 0xdd, 0xbb,
+	0x00, 0xaf, 0x13, 0x34, 0xf9, 0xa3, 0x2c, 0x26, 0xc5, 0xe3, 0xac, 0x36, 0xbf, 0xf1, 0x32, 0xa4,
+	0xfb, 0xcf, 0x4d, 0xa8, 0xef, 0xd1, 0x3f, 0x22, 0x30, 0x34, 0x8e, 0xfc, 0x49, 0xf1, 0x30, 0x50,
+	0x1b, 0xf9, 0x93, 0x81, 0xc2, 0x32, 0x5d, 0x27, 0xc7, 0x22, 0x1e, 0x46, 0xf2, 0x10, 0x03, 0x67,
+	0x5e, 0x2c, 0x55, 0xbd, 0x65, 0x62, 0xbc, 0x92, 0x87, 0x62, 0x40, 0xf5, 0xd2, 0x06, 0xb4, 0xd4,
+	0xb1, 0x38, 0xb5, 0x42, 0x8b, 0x66, 0xde, 0xc7, 0xe2, 0x34, 0xe7, 0x9f, 0xfa, 0x52, 0x5b, 0xbe,
+	0x59, 0x17, 0x42, 0xcc, 0xbf, 0x0b, 0x2b, 0xf4, 0x5c, 0x32, 0x3c, 0x38, 0xd7, 0x82, 0x65, 0x58,
+	0x53, 0x3a, 0x04, 0x6f, 0x23, 0x8a, 0x72, 0x2e, 0x30, 0x30, 0x1c, 0x99, 0xda, 0x8d, 0x6d, 0xb4,
+	0x45, 0xe0, 0x17, 0x5c, 0xbb, 0x99, 0xeb, 0x60, 0xca, 0xe4, 0x48, 0x86, 0x6d, 0xb5, 0x9d, 0x83,
+	0x28, 0xf4, 0xa7, 0xb0, 0x6e, 0x5e, 0x60, 0xa6, 0x65, 0xd9, 0x74, 0x1d, 0xe6, 0x79, 0xe5, 0x1e,
+	0x37, 0x30, 0xa8, 0xf3, 0x9b, 0x8d, 0xad, 0x57, 0x1b, 0xe6, 0xbd, 0x46, 0x39, 0x3f, 0x85, 0x6b,
+	0x26, 0x43, 0xa4, 0x12, 0x2a, 0xd7, 0x61, 0xfa, 0x26, 0x90, 0xf6, 0x5c, 0x31, 0x02, 0x7b, 0x22,
+	0xcd, 0x5f, 0x55, 0xf1, 0xbb, 0xb7, 0xa0, 0x65, 0xbb, 0xa2, 0x70, 0x8b, 0x84, 0xc1, 0x40, 0x28,
+	0x70, 0x0d, 0x0b, 0x3a, 0x25, 0x28, 0x11, 0x6b, 0xdb, 0x7f, 0x7d, 0x28, 0x81, 0x39, 0xd8, 0x6d,
+	0x68, 0xe3, 0x46, 0xe0, 0x90, 0x59, 0x2c, 0xb5, 0xb9, 0xe2, 0x87, 0x91, 0x8f, 0xe5, 0xda, 0xbb,
+	0x58, 0x6a, 0xac, 0xb0, 0xc7, 0x32, 0x1e, 0x1e, 0xf7, 0x96, 0x6f, 0x2f, 0xde, 0xeb, 0x78, 0xd5,
+	0xb1, 0x8c, 0xbf, 0x34, 0x0f, 0x07, 0x7c, 0x7b, 0x45, 0x83, 0xae, 0xf0, 0x75, 0x76, 0x0e, 0xe2,
+	0xb0, 0x0f, 0x60, 0xd5, 0xe7, 0x3f, 0xab, 0xd0, 0xb7, 0x39, 0x23, 0xe0, 0xb7, 0xe4, 0x15, 0xc3,
+	0xc0, 0x11, 0xa8, 0xa2, 0x7e, 0x08, 0x6b, 0x93, 0x34, 0x8b, 0x05, 0xcd, 0x84, 0x0f, 0x08, 0x3f,
+	0xcb, 0xb9, 0x4b, 0x97, 0x58, 0x7b, 0x22, 0xa5, 0xc7, 0x2f, 0x73, 0x42, 0xd3, 0xf9, 0xa5, 0x33,
+	0x27, 0xbf, 0xfc, 0x13, 0x70, 0x8a, 0xa3, 0xc9, 0x57, 0xb8, 0x66, 0x9f, 0x51, 0x0d, 0xc7, 0xae,
+	0xf3, 0x26, 0x80, 0xc9, 0x98, 0xf0, 0x78, 0xf8, 0xee, 0xb8, 0x69, 0x10, 0xbe, 0x24, 0xb7, 0x79,
+	0x1b, 0xcd, 0xec, 0x0e, 0x67, 0x55, 0x16, 0xc3, 0x49, 0x4d, 0x89, 0xc8, 0x98, 0x2e, 0x92, 0xcb,
+	0x22, 0x32, 0xc6, 0x41, 0xf8, 0x51, 0x8f, 0x04, 0x7e, 0xc0, 0x7f, 0x1f, 0x61, 0x04, 0xd9, 0x77,
+	0x61, 0x25, 0x14, 0x7e, 0x18, 0xc9, 0x38, 0xb7, 0x96, 0x1f, 0xda, 0x62, 0x89, 0x61, 0x56, 0xf6,
+	0xcf, 0xe0, 0x46, 0x5e, 0x43, 0xcc, 0x51, 0x97, 0x1f, 0xd1, 0x77, 0xaf, 0xda, 0xaa, 0x62, 0x56,
+	0x5f, 0x5c, 0xe8, 0x14, 0xbd, 0x51, 0xfe, 0x2e, 0x4f, 0xd4, 0xca, 0x1b, 0x95, 0xa1, 0xfb, 0x51,
+	0xdc, 0x8b, 0x7b, 0x26, 0xde, 0x20, 0x3d, 0x50, 0xce, 0x3d, 0xe8, 0x32, 0xab, 0xb4, 0x92, 0xfb,
+	0xf4, 0x85, 0x65, 0xc2, 0xb7, 0xf3, 0xe5, 0x7c, 0x54, 0xce, 0x62, 0x1f, 0xf0, 0x62, 0x8b, 0x3c,
+	0x75, 0x5e, 0xbe, 0xf8, 0xf1, 0xdc, 0x7c, 0xd1, 0xf9, 0x39, 0x34, 0xf3, 0xff, 0x61, 0xf5, 0x3e,
+	0x2f, 0xd7, 0x35, 0x39, 0x4c, 0xff, 0x78, 0x22, 0x67, 0x64, 0x33, 0xe2, 0x9c, 0xf5, 0xb2, 0xda,
+	0xf8, 0x71, 0xf7, 0xde, 0x83, 0x7d, 0xa8, 0xd1, 0xab, 0xa2, 0x73, 0x19, 0x56, 0x77, 0x5e, 0x6d,
+	0xed, 0xef, 0x0f, 0xdf, 0xbd, 0xde, 0xdf, 0xeb, 0xef, 0xec, 0x3e, 0xdf, 0xed, 0x3f, 0xeb, 0x5e,
+	0x72, 0x56, 0xa0, 0xc5, 0xf0, 0x8b, 0x77, 0x83, 0xad, 0xd7, 0xdd, 0x4a, 0x01, 0x6c, 0x7d, 0xd1,
+	0x7f, 0xfd, 0xb6, 0xbb, 0xe0, 0xac, 0x42, 0x87, 0x81, 0xfd, 0xbe, 0xf7, 0x7e, 0x77, 0xa7, 0xdf,
+	0x5d, 0x7c, 0x90, 0x41, 0x33, 0x7f, 0xae, 0x74, 0xae, 0xc3, 0x95, 0x9d, 0xad, 0xfd, 0xfe, 0x70,
+	0xde, 0xd7, 0x7b, 0xb0, 0x5e, 0xe2, 0xbd, 0xd9, 0x7e, 0xd9, 0xdf, 0x79, 0xbb, 0xfb, 0xbe, 0xdf,
+	0xad, 0x38, 0x57, 0x61, 0xad, 0xc4, 0xd9, 0x79, 0x33, 0xd8, 0x7b, 0xf7, 0xb6, 0xff, 0xac, 0xbb,
+	0xe0, 0x5c, 0x83, 0xcb, 0x25, 0xc6, 0xfe, 0xbb, 0xbc, 0xcf, 0xe2, 0x83, 0x7f, 0xab, 0xf0, 0xb8,
+	0xfb, 0xe6, 0x0d, 0x92, 0xc7, 0xdd, 0x7f, 0xbb, 0xf5, 0xb6, 0x3f, 0x33, 0xee, 0x1a, 0xac, 0x94,
+	0x78, 0x6f, 0xf6, 0xfa, 0xaf, 0x4b, 0x43, 0x32, 0xf8, 0x6c, 0x77, 0xdf, 0x0e, 0x69, 0x67, 0xc9,
+	0x8c, 0x9d, 0x37, 0xaf, 0x9f, 0xef, 0x7a, 0x83, 0xfe, 0xb3, 0xee, 0xe2, 0x4c, 0x17, 0xaf, 0x8f,
+	0x73, 0xe9, 0x3f, 0xeb, 0x56, 0x67, 0xbb, 0x6c, 0xbd, 0xde, 0xe9, 0xbf, 0x7a, 0xd5, 0x7f, 0xd6,
+	0xad, 0xcd, 0x74, 0xe9, 0xff, 0x55, 0x7f, 0x87, 0x46, 0xa9, 0x6f, 0xff, 0xf0, 0xd7, 0xdf, 0x6c,
+	0x54, 0x7e, 0xf3, 0xcd, 0x46, 0xe5, 0x77, 0xdf, 0x6c, 0x54, 0xfe, 0xfe, 0xdb, 0x8d, 0x4b, 0xbf,
+	0xf9, 0x76, 0xe3, 0xd2, 0x6f, 0xbf, 0xdd, 0xb8, 0xf4, 0xd7, 0x50, 0xfc, 0x67, 0xef, 0xa0, 0x4e,
+	0xff, 0xa8, 0x7b, 0xfa, 0x7f, 0x01, 0x00, 0x00, 0xff, 0xff, 0x23, 0xd7, 0x82, 0x5d, 0xc8, 0x27,
+	0x00, 0x00,
 }
 
 func (m *Clock) Marshal() (dAtA []byte, err error) {
@@ -3209,6 +4887,95 @@ func (m *Operator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Cases != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Cases))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x98
+	}
+	if len(m.CarriedRequesters) > 0 {
+		for iNdEx := len(m.CarriedRequesters) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.CarriedRequesters[iNdEx])
+			copy(dAtA[i:], m.CarriedRequesters[iNdEx])
+			i = encodeVarintState(dAtA, i, uint64(len(m.CarriedRequesters[iNdEx])))
+			i--
+			dAtA[i] = 0x1
+			i--
+			dAtA[i] = 0x92
+		}
+	}
+	if m.CarriedEvaluated != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.CarriedEvaluated))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x88
+	}
+	if m.CarriedDone != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.CarriedDone))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x80
+	}
+	if m.Heartbeats != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Heartbeats))
+		i--
+		dAtA[i] = 0x78
+	}
+	if m.HeartbeatSlot != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.HeartbeatSlot))
+		i--
+		dAtA[i] = 0x70
+	}
+	if len(m.ValidatorKey) > 0 {
+		i -= len(m.ValidatorKey)
+		copy(dAtA[i:], m.ValidatorKey)
+		i = encodeVarintState(dAtA, i, uint64(len(m.ValidatorKey)))
+		i--
+		dAtA[i] = 0x6a
+	}
+	if m.Tombstoned {
+		i--
+		if m.Tombstoned {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x60
+	}
+	if m.SuspendedUntil != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.SuspendedUntil))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.Faults != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Faults))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.Carry != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Carry))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.StakeLow != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.StakeLow))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Held != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Held))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Unbonding != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Unbonding))
+		i--
+		dAtA[i] = 0x30
+	}
 	if m.RegisteredAtMs != 0 {
 		i = encodeVarintState(dAtA, i, uint64(m.RegisteredAtMs))
 		i--
@@ -3242,6 +5009,1046 @@ func (m *Operator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 			i--
 			dAtA[i] = 0xa
 		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Unbonding) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Unbonding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Unbonding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Entries) > 0 {
+		for iNdEx := len(m.Entries) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Entries[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *UnbondingEntry) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *UnbondingEntry) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *UnbondingEntry) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Due {
+		i--
+		if m.Due {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.EndsHeight != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.EndsHeight))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.EndsMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.EndsMs))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.StartedHeight != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.StartedHeight))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Amount != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Validator) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Validator) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Validator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.UnjailAsked {
+		i--
+		if m.UnjailAsked {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.JailWaits {
+		i--
+		if m.JailWaits {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Tombstoned {
+		i--
+		if m.Tombstoned {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.JailedUntilMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.JailedUntilMs))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Jailed {
+		i--
+		if m.Jailed {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.RegisteredHeight != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.RegisteredHeight))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ValidatorSet) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ValidatorSet) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ValidatorSet) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Height != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Risen) > 0 {
+		for iNdEx := len(m.Risen) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Risen[iNdEx])
+			copy(dAtA[i:], m.Risen[iNdEx])
+			i = encodeVarintState(dAtA, i, uint64(len(m.Risen[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Seats) > 0 {
+		for iNdEx := len(m.Seats) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Seats[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Seat) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Seat) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Seat) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Power != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Power))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Key)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Signing) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Signing) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Signing) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Signers) > 0 {
+		for iNdEx := len(m.Signers) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Signers[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Signer) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Signer) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Signer) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.WindowMissed != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.WindowMissed))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.WindowBlocks != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.WindowBlocks))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Seen != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Seen))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Expected != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Expected))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Key)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *JailMeter) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *JailMeter) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *JailMeter) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Jailings) > 0 {
+		for iNdEx := len(m.Jailings) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Jailings[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Jailing) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Jailing) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Jailing) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Key)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Power != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Power))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.AtMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.AtMs))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Case) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Case) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Case) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Statement) > 0 {
+		i -= len(m.Statement)
+		copy(dAtA[i:], m.Statement)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Statement)))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x92
+	}
+	if m.EndedMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.EndedMs))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x88
+	}
+	if m.Whistle != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Whistle))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x80
+	}
+	if m.Executed != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Executed))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf8
+	}
+	if len(m.ValidatorKey) > 0 {
+		i -= len(m.ValidatorKey)
+		copy(dAtA[i:], m.ValidatorKey)
+		i = encodeVarintState(dAtA, i, uint64(len(m.ValidatorKey)))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf2
+	}
+	if m.Tombstoned {
+		i--
+		if m.Tombstoned {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xe8
+	}
+	if m.SuspendedBefore != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.SuspendedBefore))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xe0
+	}
+	if m.Suspended {
+		i--
+		if m.Suspended {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xd8
+	}
+	if m.WhistleRate != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.WhistleRate))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xd0
+	}
+	if m.KeepMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.KeepMs))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xc8
+	}
+	if m.ExtensionMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.ExtensionMs))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xc0
+	}
+	if m.ResolveMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.ResolveMs))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb8
+	}
+	if len(m.Evidence) > 0 {
+		for iNdEx := len(m.Evidence) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Evidence[iNdEx])
+			copy(dAtA[i:], m.Evidence[iNdEx])
+			i = encodeVarintState(dAtA, i, uint64(len(m.Evidence[iNdEx])))
+			i--
+			dAtA[i] = 0x1
+			i--
+			dAtA[i] = 0xb2
+		}
+	}
+	if m.GuardiansMin != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.GuardiansMin))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa8
+	}
+	if len(m.Guardians) > 0 {
+		for iNdEx := len(m.Guardians) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Guardians[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x1
+			i--
+			dAtA[i] = 0xa2
+		}
+	}
+	if m.ResolversMin != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.ResolversMin))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x98
+	}
+	if len(m.Resolvers) > 0 {
+		for iNdEx := len(m.Resolvers) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Resolvers[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x1
+			i--
+			dAtA[i] = 0x92
+		}
+	}
+	if m.ExtendedReporter {
+		i--
+		if m.ExtendedReporter {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x88
+	}
+	if m.ExtendedAccused {
+		i--
+		if m.ExtendedAccused {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x80
+	}
+	if m.DisputeBond != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.DisputeBond))
+		i--
+		dAtA[i] = 0x78
+	}
+	if m.Bond != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Bond))
+		i--
+		dAtA[i] = 0x70
+	}
+	if m.DueMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.DueMs))
+		i--
+		dAtA[i] = 0x68
+	}
+	if m.OpenedHeight != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.OpenedHeight))
+		i--
+		dAtA[i] = 0x60
+	}
+	if m.OpenedMs != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.OpenedMs))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.InfractionHeight != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.InfractionHeight))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.Held != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Held))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.Amount != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.CommittedHeight != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.CommittedHeight))
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.Reporter) > 0 {
+		i -= len(m.Reporter)
+		copy(dAtA[i:], m.Reporter)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Reporter)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.State != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Subject) > 0 {
+		i -= len(m.Subject)
+		copy(dAtA[i:], m.Subject)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Subject)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Accused) > 0 {
+		i -= len(m.Accused)
+		copy(dAtA[i:], m.Accused)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Accused)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Infraction != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Infraction))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Class != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Class))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Resolver) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Resolver) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Resolver) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Verdict != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Verdict))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Address) > 0 {
+		i -= len(m.Address)
+		copy(dAtA[i:], m.Address)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Address)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *InfractionRow) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *InfractionRow) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *InfractionRow) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Rejected != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Rejected))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Executed {
+		i--
+		if m.Executed {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Case != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Case))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Evidence) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Evidence) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Evidence) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Content) > 0 {
+		i -= len(m.Content)
+		copy(dAtA[i:], m.Content)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Content)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Case != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Case))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Commitment) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Commitment) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Commitment) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Height != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Reporter) > 0 {
+		i -= len(m.Reporter)
+		copy(dAtA[i:], m.Reporter)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Reporter)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *CaseCounter) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *CaseCounter) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *CaseCounter) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Open != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Open))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Last != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Last))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Vouchers) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Vouchers) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Vouchers) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Lots) > 0 {
+		for iNdEx := len(m.Lots) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Lots[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintState(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *VoucherLot) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *VoucherLot) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *VoucherLot) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Units != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Units))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.ExpiresEpoch != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.ExpiresEpoch))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Reservation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Reservation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Reservation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Operators) > 0 {
+		for iNdEx := len(m.Operators) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Operators[iNdEx])
+			copy(dAtA[i:], m.Operators[iNdEx])
+			i = encodeVarintState(dAtA, i, uint64(len(m.Operators[iNdEx])))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if m.Units != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Units))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Entity) > 0 {
+		i -= len(m.Entity)
+		copy(dAtA[i:], m.Entity)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Entity)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *AuditHead) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *AuditHead) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *AuditHead) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Root) > 0 {
+		i -= len(m.Root)
+		copy(dAtA[i:], m.Root)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Root)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Size_ != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Size_))
+		i--
+		dAtA[i] = 0x8
 	}
 	return len(dAtA) - i, nil
 }
@@ -4299,6 +7106,25 @@ func (m *Duty) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Requesters) > 0 {
+		for iNdEx := len(m.Requesters) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Requesters[iNdEx])
+			copy(dAtA[i:], m.Requesters[iNdEx])
+			i = encodeVarintState(dAtA, i, uint64(len(m.Requesters[iNdEx])))
+			i--
+			dAtA[i] = 0x62
+		}
+	}
+	if m.ContradictedWork != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.ContradictedWork))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.Contradicted != 0 {
+		i = encodeVarintState(dAtA, i, uint64(m.Contradicted))
+		i--
+		dAtA[i] = 0x50
+	}
 	if m.Excused != 0 {
 		i = encodeVarintState(dAtA, i, uint64(m.Excused))
 		i--
@@ -4367,6 +7193,13 @@ func (m *Miss) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Requester) > 0 {
+		i -= len(m.Requester)
+		copy(dAtA[i:], m.Requester)
+		i = encodeVarintState(dAtA, i, uint64(len(m.Requester)))
+		i--
+		dAtA[i] = 0x32
+	}
 	if m.Height != 0 {
 		i = encodeVarintState(dAtA, i, uint64(m.Height))
 		i--
@@ -4604,6 +7437,18 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	{
+		size, err := m.Economics.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintState(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x4
+	i--
+	dAtA[i] = 0x82
 	if m.AttestationsMin != 0 {
 		i = encodeVarintState(dAtA, i, uint64(m.AttestationsMin))
 		i--
@@ -4631,13 +7476,6 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		dAtA[i] = 0x2
 		i--
 		dAtA[i] = 0xc0
-	}
-	if m.StakeCap != 0 {
-		i = encodeVarintState(dAtA, i, uint64(m.StakeCap))
-		i--
-		dAtA[i] = 0x2
-		i--
-		dAtA[i] = 0xb8
 	}
 	if m.InFlightMax != 0 {
 		i = encodeVarintState(dAtA, i, uint64(m.InFlightMax))
@@ -4722,20 +7560,20 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		dAtA[i] = 0x78
 	}
 	if len(m.MinK) > 0 {
-		dAtA9 := make([]byte, len(m.MinK)*10)
-		var j8 int
+		dAtA10 := make([]byte, len(m.MinK)*10)
+		var j9 int
 		for _, num := range m.MinK {
 			for num >= 1<<7 {
-				dAtA9[j8] = uint8(uint64(num)&0x7f | 0x80)
+				dAtA10[j9] = uint8(uint64(num)&0x7f | 0x80)
 				num >>= 7
-				j8++
+				j9++
 			}
-			dAtA9[j8] = uint8(num)
-			j8++
+			dAtA10[j9] = uint8(num)
+			j9++
 		}
-		i -= j8
-		copy(dAtA[i:], dAtA9[:j8])
-		i = encodeVarintState(dAtA, i, uint64(j8))
+		i -= j9
+		copy(dAtA[i:], dAtA10[:j9])
+		i = encodeVarintState(dAtA, i, uint64(j9))
 		i--
 		dAtA[i] = 0x72
 	}
@@ -4997,6 +7835,514 @@ func (m *Operator) Size() (n int) {
 	}
 	if m.RegisteredAtMs != 0 {
 		n += 1 + sovState(uint64(m.RegisteredAtMs))
+	}
+	if m.Unbonding != 0 {
+		n += 1 + sovState(uint64(m.Unbonding))
+	}
+	if m.Held != 0 {
+		n += 1 + sovState(uint64(m.Held))
+	}
+	if m.StakeLow != 0 {
+		n += 1 + sovState(uint64(m.StakeLow))
+	}
+	if m.Carry != 0 {
+		n += 1 + sovState(uint64(m.Carry))
+	}
+	if m.Faults != 0 {
+		n += 1 + sovState(uint64(m.Faults))
+	}
+	if m.SuspendedUntil != 0 {
+		n += 1 + sovState(uint64(m.SuspendedUntil))
+	}
+	if m.Tombstoned {
+		n += 2
+	}
+	l = len(m.ValidatorKey)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.HeartbeatSlot != 0 {
+		n += 1 + sovState(uint64(m.HeartbeatSlot))
+	}
+	if m.Heartbeats != 0 {
+		n += 1 + sovState(uint64(m.Heartbeats))
+	}
+	if m.CarriedDone != 0 {
+		n += 2 + sovState(uint64(m.CarriedDone))
+	}
+	if m.CarriedEvaluated != 0 {
+		n += 2 + sovState(uint64(m.CarriedEvaluated))
+	}
+	if len(m.CarriedRequesters) > 0 {
+		for _, b := range m.CarriedRequesters {
+			l = len(b)
+			n += 2 + l + sovState(uint64(l))
+		}
+	}
+	if m.Cases != 0 {
+		n += 2 + sovState(uint64(m.Cases))
+	}
+	return n
+}
+
+func (m *Unbonding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Entries) > 0 {
+		for _, e := range m.Entries {
+			l = e.Size()
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *UnbondingEntry) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Amount != 0 {
+		n += 1 + sovState(uint64(m.Amount))
+	}
+	if m.StartedHeight != 0 {
+		n += 1 + sovState(uint64(m.StartedHeight))
+	}
+	if m.EndsMs != 0 {
+		n += 1 + sovState(uint64(m.EndsMs))
+	}
+	if m.EndsHeight != 0 {
+		n += 1 + sovState(uint64(m.EndsHeight))
+	}
+	if m.Due {
+		n += 2
+	}
+	return n
+}
+
+func (m *Validator) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.RegisteredHeight != 0 {
+		n += 1 + sovState(uint64(m.RegisteredHeight))
+	}
+	if m.Jailed {
+		n += 2
+	}
+	if m.JailedUntilMs != 0 {
+		n += 1 + sovState(uint64(m.JailedUntilMs))
+	}
+	if m.Tombstoned {
+		n += 2
+	}
+	if m.JailWaits {
+		n += 2
+	}
+	if m.UnjailAsked {
+		n += 2
+	}
+	return n
+}
+
+func (m *ValidatorSet) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Seats) > 0 {
+		for _, e := range m.Seats {
+			l = e.Size()
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	if len(m.Risen) > 0 {
+		for _, b := range m.Risen {
+			l = len(b)
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	if m.Height != 0 {
+		n += 1 + sovState(uint64(m.Height))
+	}
+	return n
+}
+
+func (m *Seat) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.Power != 0 {
+		n += 1 + sovState(uint64(m.Power))
+	}
+	return n
+}
+
+func (m *Signing) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Signers) > 0 {
+		for _, e := range m.Signers {
+			l = e.Size()
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Signer) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.Expected != 0 {
+		n += 1 + sovState(uint64(m.Expected))
+	}
+	if m.Seen != 0 {
+		n += 1 + sovState(uint64(m.Seen))
+	}
+	if m.WindowBlocks != 0 {
+		n += 1 + sovState(uint64(m.WindowBlocks))
+	}
+	if m.WindowMissed != 0 {
+		n += 1 + sovState(uint64(m.WindowMissed))
+	}
+	return n
+}
+
+func (m *JailMeter) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Jailings) > 0 {
+		for _, e := range m.Jailings {
+			l = e.Size()
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Jailing) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.AtMs != 0 {
+		n += 1 + sovState(uint64(m.AtMs))
+	}
+	if m.Power != 0 {
+		n += 1 + sovState(uint64(m.Power))
+	}
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	return n
+}
+
+func (m *Case) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Class != 0 {
+		n += 1 + sovState(uint64(m.Class))
+	}
+	if m.Infraction != 0 {
+		n += 1 + sovState(uint64(m.Infraction))
+	}
+	l = len(m.Accused)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	l = len(m.Subject)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.State != 0 {
+		n += 1 + sovState(uint64(m.State))
+	}
+	l = len(m.Reporter)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.CommittedHeight != 0 {
+		n += 1 + sovState(uint64(m.CommittedHeight))
+	}
+	if m.Amount != 0 {
+		n += 1 + sovState(uint64(m.Amount))
+	}
+	if m.Held != 0 {
+		n += 1 + sovState(uint64(m.Held))
+	}
+	if m.InfractionHeight != 0 {
+		n += 1 + sovState(uint64(m.InfractionHeight))
+	}
+	if m.OpenedMs != 0 {
+		n += 1 + sovState(uint64(m.OpenedMs))
+	}
+	if m.OpenedHeight != 0 {
+		n += 1 + sovState(uint64(m.OpenedHeight))
+	}
+	if m.DueMs != 0 {
+		n += 1 + sovState(uint64(m.DueMs))
+	}
+	if m.Bond != 0 {
+		n += 1 + sovState(uint64(m.Bond))
+	}
+	if m.DisputeBond != 0 {
+		n += 1 + sovState(uint64(m.DisputeBond))
+	}
+	if m.ExtendedAccused {
+		n += 3
+	}
+	if m.ExtendedReporter {
+		n += 3
+	}
+	if len(m.Resolvers) > 0 {
+		for _, e := range m.Resolvers {
+			l = e.Size()
+			n += 2 + l + sovState(uint64(l))
+		}
+	}
+	if m.ResolversMin != 0 {
+		n += 2 + sovState(uint64(m.ResolversMin))
+	}
+	if len(m.Guardians) > 0 {
+		for _, e := range m.Guardians {
+			l = e.Size()
+			n += 2 + l + sovState(uint64(l))
+		}
+	}
+	if m.GuardiansMin != 0 {
+		n += 2 + sovState(uint64(m.GuardiansMin))
+	}
+	if len(m.Evidence) > 0 {
+		for _, b := range m.Evidence {
+			l = len(b)
+			n += 2 + l + sovState(uint64(l))
+		}
+	}
+	if m.ResolveMs != 0 {
+		n += 2 + sovState(uint64(m.ResolveMs))
+	}
+	if m.ExtensionMs != 0 {
+		n += 2 + sovState(uint64(m.ExtensionMs))
+	}
+	if m.KeepMs != 0 {
+		n += 2 + sovState(uint64(m.KeepMs))
+	}
+	if m.WhistleRate != 0 {
+		n += 2 + sovState(uint64(m.WhistleRate))
+	}
+	if m.Suspended {
+		n += 3
+	}
+	if m.SuspendedBefore != 0 {
+		n += 2 + sovState(uint64(m.SuspendedBefore))
+	}
+	if m.Tombstoned {
+		n += 3
+	}
+	l = len(m.ValidatorKey)
+	if l > 0 {
+		n += 2 + l + sovState(uint64(l))
+	}
+	if m.Executed != 0 {
+		n += 2 + sovState(uint64(m.Executed))
+	}
+	if m.Whistle != 0 {
+		n += 2 + sovState(uint64(m.Whistle))
+	}
+	if m.EndedMs != 0 {
+		n += 2 + sovState(uint64(m.EndedMs))
+	}
+	l = len(m.Statement)
+	if l > 0 {
+		n += 2 + l + sovState(uint64(l))
+	}
+	return n
+}
+
+func (m *Resolver) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Address)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.Verdict != 0 {
+		n += 1 + sovState(uint64(m.Verdict))
+	}
+	return n
+}
+
+func (m *InfractionRow) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Case != 0 {
+		n += 1 + sovState(uint64(m.Case))
+	}
+	if m.Executed {
+		n += 2
+	}
+	if m.Rejected != 0 {
+		n += 1 + sovState(uint64(m.Rejected))
+	}
+	return n
+}
+
+func (m *Evidence) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Case != 0 {
+		n += 1 + sovState(uint64(m.Case))
+	}
+	l = len(m.Content)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	return n
+}
+
+func (m *Commitment) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Reporter)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.Height != 0 {
+		n += 1 + sovState(uint64(m.Height))
+	}
+	return n
+}
+
+func (m *CaseCounter) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Last != 0 {
+		n += 1 + sovState(uint64(m.Last))
+	}
+	if m.Open != 0 {
+		n += 1 + sovState(uint64(m.Open))
+	}
+	return n
+}
+
+func (m *Vouchers) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Lots) > 0 {
+		for _, e := range m.Lots {
+			l = e.Size()
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *VoucherLot) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ExpiresEpoch != 0 {
+		n += 1 + sovState(uint64(m.ExpiresEpoch))
+	}
+	if m.Units != 0 {
+		n += 1 + sovState(uint64(m.Units))
+	}
+	return n
+}
+
+func (m *Reservation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Entity)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
+	}
+	if m.Units != 0 {
+		n += 1 + sovState(uint64(m.Units))
+	}
+	if len(m.Operators) > 0 {
+		for _, b := range m.Operators {
+			l = len(b)
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *AuditHead) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Size_ != 0 {
+		n += 1 + sovState(uint64(m.Size_))
+	}
+	l = len(m.Root)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
 	}
 	return n
 }
@@ -5503,6 +8849,18 @@ func (m *Duty) Size() (n int) {
 	if m.Excused != 0 {
 		n += 1 + sovState(uint64(m.Excused))
 	}
+	if m.Contradicted != 0 {
+		n += 1 + sovState(uint64(m.Contradicted))
+	}
+	if m.ContradictedWork != 0 {
+		n += 1 + sovState(uint64(m.ContradictedWork))
+	}
+	if len(m.Requesters) > 0 {
+		for _, b := range m.Requesters {
+			l = len(b)
+			n += 1 + l + sovState(uint64(l))
+		}
+	}
 	return n
 }
 
@@ -5528,6 +8886,10 @@ func (m *Miss) Size() (n int) {
 	}
 	if m.Height != 0 {
 		n += 1 + sovState(uint64(m.Height))
+	}
+	l = len(m.Requester)
+	if l > 0 {
+		n += 1 + l + sovState(uint64(l))
 	}
 	return n
 }
@@ -5701,9 +9063,6 @@ func (m *Params) Size() (n int) {
 	if m.InFlightMax != 0 {
 		n += 2 + sovState(uint64(m.InFlightMax))
 	}
-	if m.StakeCap != 0 {
-		n += 2 + sovState(uint64(m.StakeCap))
-	}
 	if m.EpochMs != 0 {
 		n += 2 + sovState(uint64(m.EpochMs))
 	}
@@ -5716,6 +9075,8 @@ func (m *Params) Size() (n int) {
 	if m.AttestationsMin != 0 {
 		n += 2 + sovState(uint64(m.AttestationsMin))
 	}
+	l = m.Economics.Size()
+	n += 2 + l + sovState(uint64(l))
 	return n
 }
 
@@ -6822,6 +10183,3182 @@ func (m *Operator) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unbonding", wireType)
+			}
+			m.Unbonding = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unbonding |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Held", wireType)
+			}
+			m.Held = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Held |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StakeLow", wireType)
+			}
+			m.StakeLow = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StakeLow |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Carry", wireType)
+			}
+			m.Carry = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Carry |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Faults", wireType)
+			}
+			m.Faults = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Faults |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SuspendedUntil", wireType)
+			}
+			m.SuspendedUntil = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SuspendedUntil |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tombstoned", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Tombstoned = bool(v != 0)
+		case 13:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ValidatorKey", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ValidatorKey = append(m.ValidatorKey[:0], dAtA[iNdEx:postIndex]...)
+			if m.ValidatorKey == nil {
+				m.ValidatorKey = []byte{}
+			}
+			iNdEx = postIndex
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field HeartbeatSlot", wireType)
+			}
+			m.HeartbeatSlot = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.HeartbeatSlot |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Heartbeats", wireType)
+			}
+			m.Heartbeats = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Heartbeats |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 16:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CarriedDone", wireType)
+			}
+			m.CarriedDone = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CarriedDone |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 17:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CarriedEvaluated", wireType)
+			}
+			m.CarriedEvaluated = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CarriedEvaluated |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 18:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CarriedRequesters", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.CarriedRequesters = append(m.CarriedRequesters, make([]byte, postIndex-iNdEx))
+			copy(m.CarriedRequesters[len(m.CarriedRequesters)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 19:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cases", wireType)
+			}
+			m.Cases = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Cases |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Unbonding) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Unbonding: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Unbonding: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entries", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entries = append(m.Entries, UnbondingEntry{})
+			if err := m.Entries[len(m.Entries)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *UnbondingEntry) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: UnbondingEntry: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: UnbondingEntry: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field StartedHeight", wireType)
+			}
+			m.StartedHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.StartedHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EndsMs", wireType)
+			}
+			m.EndsMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EndsMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EndsHeight", wireType)
+			}
+			m.EndsHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EndsHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Due", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Due = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Validator) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Validator: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Validator: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = append(m.Operator[:0], dAtA[iNdEx:postIndex]...)
+			if m.Operator == nil {
+				m.Operator = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RegisteredHeight", wireType)
+			}
+			m.RegisteredHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RegisteredHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Jailed", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Jailed = bool(v != 0)
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field JailedUntilMs", wireType)
+			}
+			m.JailedUntilMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.JailedUntilMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tombstoned", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Tombstoned = bool(v != 0)
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field JailWaits", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.JailWaits = bool(v != 0)
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UnjailAsked", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.UnjailAsked = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ValidatorSet) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ValidatorSet: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ValidatorSet: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seats", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Seats = append(m.Seats, Seat{})
+			if err := m.Seats[len(m.Seats)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Risen", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Risen = append(m.Risen, make([]byte, postIndex-iNdEx))
+			copy(m.Risen[len(m.Risen)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Seat) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Seat: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Seat: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = append(m.Key[:0], dAtA[iNdEx:postIndex]...)
+			if m.Key == nil {
+				m.Key = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Power", wireType)
+			}
+			m.Power = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Power |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Signing) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Signing: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Signing: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signers", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signers = append(m.Signers, Signer{})
+			if err := m.Signers[len(m.Signers)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Signer) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Signer: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Signer: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = append(m.Key[:0], dAtA[iNdEx:postIndex]...)
+			if m.Key == nil {
+				m.Key = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Expected", wireType)
+			}
+			m.Expected = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Expected |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seen", wireType)
+			}
+			m.Seen = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Seen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WindowBlocks", wireType)
+			}
+			m.WindowBlocks = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.WindowBlocks |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WindowMissed", wireType)
+			}
+			m.WindowMissed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.WindowMissed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *JailMeter) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: JailMeter: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: JailMeter: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Jailings", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Jailings = append(m.Jailings, Jailing{})
+			if err := m.Jailings[len(m.Jailings)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Jailing) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Jailing: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Jailing: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AtMs", wireType)
+			}
+			m.AtMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AtMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Power", wireType)
+			}
+			m.Power = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Power |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = append(m.Key[:0], dAtA[iNdEx:postIndex]...)
+			if m.Key == nil {
+				m.Key = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Case) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Case: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Case: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Class", wireType)
+			}
+			m.Class = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Class |= CaseClass(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Infraction", wireType)
+			}
+			m.Infraction = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Infraction |= tx.Infraction(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Accused", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Accused = append(m.Accused[:0], dAtA[iNdEx:postIndex]...)
+			if m.Accused == nil {
+				m.Accused = []byte{}
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Subject", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Subject = append(m.Subject[:0], dAtA[iNdEx:postIndex]...)
+			if m.Subject == nil {
+				m.Subject = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= CaseState(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reporter", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reporter = append(m.Reporter[:0], dAtA[iNdEx:postIndex]...)
+			if m.Reporter == nil {
+				m.Reporter = []byte{}
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CommittedHeight", wireType)
+			}
+			m.CommittedHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CommittedHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Held", wireType)
+			}
+			m.Held = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Held |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field InfractionHeight", wireType)
+			}
+			m.InfractionHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.InfractionHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OpenedMs", wireType)
+			}
+			m.OpenedMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.OpenedMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OpenedHeight", wireType)
+			}
+			m.OpenedHeight = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.OpenedHeight |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DueMs", wireType)
+			}
+			m.DueMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DueMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bond", wireType)
+			}
+			m.Bond = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Bond |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DisputeBond", wireType)
+			}
+			m.DisputeBond = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DisputeBond |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 16:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExtendedAccused", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.ExtendedAccused = bool(v != 0)
+		case 17:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExtendedReporter", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.ExtendedReporter = bool(v != 0)
+		case 18:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Resolvers", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Resolvers = append(m.Resolvers, Resolver{})
+			if err := m.Resolvers[len(m.Resolvers)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 19:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ResolversMin", wireType)
+			}
+			m.ResolversMin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ResolversMin |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 20:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardians", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guardians = append(m.Guardians, Resolver{})
+			if err := m.Guardians[len(m.Guardians)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 21:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field GuardiansMin", wireType)
+			}
+			m.GuardiansMin = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.GuardiansMin |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 22:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Evidence", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Evidence = append(m.Evidence, make([]byte, postIndex-iNdEx))
+			copy(m.Evidence[len(m.Evidence)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 23:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ResolveMs", wireType)
+			}
+			m.ResolveMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ResolveMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 24:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExtensionMs", wireType)
+			}
+			m.ExtensionMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExtensionMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 25:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field KeepMs", wireType)
+			}
+			m.KeepMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.KeepMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 26:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WhistleRate", wireType)
+			}
+			m.WhistleRate = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.WhistleRate |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 27:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Suspended", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Suspended = bool(v != 0)
+		case 28:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SuspendedBefore", wireType)
+			}
+			m.SuspendedBefore = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SuspendedBefore |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 29:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tombstoned", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Tombstoned = bool(v != 0)
+		case 30:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ValidatorKey", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ValidatorKey = append(m.ValidatorKey[:0], dAtA[iNdEx:postIndex]...)
+			if m.ValidatorKey == nil {
+				m.ValidatorKey = []byte{}
+			}
+			iNdEx = postIndex
+		case 31:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Executed", wireType)
+			}
+			m.Executed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Executed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 32:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Whistle", wireType)
+			}
+			m.Whistle = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Whistle |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 33:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EndedMs", wireType)
+			}
+			m.EndedMs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EndedMs |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 34:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Statement", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Statement = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Resolver) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Resolver: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Resolver: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Address", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Address = append(m.Address[:0], dAtA[iNdEx:postIndex]...)
+			if m.Address == nil {
+				m.Address = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Verdict", wireType)
+			}
+			m.Verdict = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Verdict |= tx.Verdict(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *InfractionRow) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: InfractionRow: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: InfractionRow: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Case", wireType)
+			}
+			m.Case = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Case |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Executed", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Executed = bool(v != 0)
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rejected", wireType)
+			}
+			m.Rejected = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Rejected |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Evidence) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Evidence: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Evidence: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Case", wireType)
+			}
+			m.Case = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Case |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Content", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Content = append(m.Content[:0], dAtA[iNdEx:postIndex]...)
+			if m.Content == nil {
+				m.Content = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Commitment) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Commitment: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Commitment: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reporter", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reporter = append(m.Reporter[:0], dAtA[iNdEx:postIndex]...)
+			if m.Reporter == nil {
+				m.Reporter = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *CaseCounter) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: CaseCounter: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: CaseCounter: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Last", wireType)
+			}
+			m.Last = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Last |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Open", wireType)
+			}
+			m.Open = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Open |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Vouchers) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Vouchers: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Vouchers: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lots", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Lots = append(m.Lots, VoucherLot{})
+			if err := m.Lots[len(m.Lots)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *VoucherLot) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: VoucherLot: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: VoucherLot: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExpiresEpoch", wireType)
+			}
+			m.ExpiresEpoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExpiresEpoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Units", wireType)
+			}
+			m.Units = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Units |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Reservation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Reservation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Reservation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Entity", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Entity = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Units", wireType)
+			}
+			m.Units = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Units |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operators", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operators = append(m.Operators, make([]byte, postIndex-iNdEx))
+			copy(m.Operators[len(m.Operators)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipState(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthState
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *AuditHead) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowState
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: AuditHead: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: AuditHead: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Size_", wireType)
+			}
+			m.Size_ = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Size_ |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Root", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Root = append(m.Root[:0], dAtA[iNdEx:postIndex]...)
+			if m.Root == nil {
+				m.Root = []byte{}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipState(dAtA[iNdEx:])
@@ -10186,6 +16723,76 @@ func (m *Duty) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Contradicted", wireType)
+			}
+			m.Contradicted = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Contradicted |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ContradictedWork", wireType)
+			}
+			m.ContradictedWork = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ContradictedWork |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Requesters", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Requesters = append(m.Requesters, make([]byte, postIndex-iNdEx))
+			copy(m.Requesters[len(m.Requesters)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipState(dAtA[iNdEx:])
@@ -10359,6 +16966,40 @@ func (m *Miss) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Requester", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Requester = append(m.Requester[:0], dAtA[iNdEx:postIndex]...)
+			if m.Requester == nil {
+				m.Requester = []byte{}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipState(dAtA[iNdEx:])
@@ -11459,25 +18100,6 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
-		case 39:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field StakeCap", wireType)
-			}
-			m.StakeCap = 0
-			for shift := uint(0); ; shift += 7 {
-				if shift >= 64 {
-					return ErrIntOverflowState
-				}
-				if iNdEx >= l {
-					return io.ErrUnexpectedEOF
-				}
-				b := dAtA[iNdEx]
-				iNdEx++
-				m.StakeCap |= uint64(b&0x7F) << shift
-				if b < 0x80 {
-					break
-				}
-			}
 		case 40:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field EpochMs", wireType)
@@ -11554,6 +18176,39 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 64:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Economics", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowState
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthState
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthState
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Economics.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipState(dAtA[iNdEx:])

@@ -163,6 +163,20 @@ func missKey(to []byte, id MissID) []byte {
 	return binary.BigEndian.AppendUint32(to, id.Attempt)
 }
 
+func consensusKey(to []byte, k ConsensusKey) []byte { return append(to, k[:]...) }
+
+func expiryKey(to []byte, e Expiry) []byte {
+	return append(binary.BigEndian.AppendUint64(to, e.AtMs), e.Operator[:]...)
+}
+
+func caseEndKey(to []byte, e CaseEnd) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(to, e.AtMs), e.Number)
+}
+
+func coverageShareKey(to []byte, s CoverageShare) []byte {
+	return append(append(to, s.Operator[:]...), s.Entity...)
+}
+
 func chunkKey(to []byte, id ChunkID) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(to, id.Bucket), id.Height)
 }

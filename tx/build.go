@@ -3,6 +3,7 @@ package tx
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
 )
@@ -119,6 +120,8 @@ func (m *Body) checkParts() error {
 		absent = message.RotateKey == nil
 	case *Body_RegisterOperator:
 		absent = message.RegisterOperator == nil
+	default:
+		absent = m.lacksStakeMessage()
 	}
 	if absent {
 		return malformed("message", "is absent or names no op")
@@ -130,6 +133,49 @@ func (m *Body) checkParts() error {
 	}
 	return nil
 }
+
+// lacksStakeMessage reports a message of stake, validators or cases that is absent, or lacks a part.
+func (m *Body) lacksStakeMessage() bool {
+	switch message := m.Message.(type) {
+	case *Body_Bond:
+		return message.Bond == nil
+	case *Body_Unbond:
+		return message.Unbond == nil
+	case *Body_RegisterValidator:
+		return message.RegisterValidator == nil
+	case *Body_Unjail:
+		return message.Unjail == nil
+	case *Body_Heartbeat:
+		return message.Heartbeat == nil
+	case *Body_CommitReport:
+		return message.CommitReport == nil
+	case *Body_ProposeSlash:
+		return message.ProposeSlash.lacksEvidence()
+	case *Body_Dispute:
+		return message.Dispute == nil || message.Dispute.Exhibit.lacksRecord()
+	case *Body_ResolveSlash:
+		return message.ResolveSlash == nil
+	case *Body_CancelSlash:
+		return message.CancelSlash == nil
+	case *Body_ClaimReward:
+		return message.ClaimReward == nil
+	}
+	return true
+}
+
+func (m *ProposeSlash) lacksEvidence() bool {
+	switch evidence := m.GetEvidence().(type) {
+	case *ProposeSlash_Receipts:
+		return evidence.Receipts == nil
+	case *ProposeSlash_Nonce:
+		return evidence.Nonce == nil
+	case *ProposeSlash_Accusation:
+		return evidence.Accusation == nil || evidence.Accusation.Exhibit.lacksRecord()
+	}
+	return true
+}
+
+func (m *Exhibit) lacksRecord() bool { return slices.Contains(m.GetRecords(), nil) }
 
 // lacksOp reports a request that is absent or says nothing to do.
 func (m *RequestAction) lacksOp() bool {

@@ -123,6 +123,26 @@ func (m *Body) checkMessage() error {
 		return message.RotateKey.check()
 	case *Body_RegisterOperator:
 		return message.RegisterOperator.check()
+	case *Body_Bond:
+		return checkAmount(message.Bond.Amount)
+	case *Body_Unbond:
+		return checkAmount(message.Unbond.Amount)
+	case *Body_RegisterValidator:
+		return message.RegisterValidator.check()
+	case *Body_Unjail, *Body_Heartbeat:
+		return nil
+	case *Body_CommitReport:
+		return checkHash("commitment", message.CommitReport.Commitment)
+	case *Body_ProposeSlash:
+		return message.ProposeSlash.check(m.ChainId)
+	case *Body_Dispute:
+		return message.Dispute.check()
+	case *Body_ResolveSlash:
+		return message.ResolveSlash.check()
+	case *Body_CancelSlash:
+		return message.CancelSlash.check()
+	case *Body_ClaimReward:
+		return checkCase(message.ClaimReward.Case)
 	}
 	return malformed("message", "is absent")
 }
@@ -161,13 +181,6 @@ func (m *RotateKey) check() error {
 		return fmt.Errorf("%w: not a point of large order", CodeKey)
 	}
 	return nil
-}
-
-func (m *RegisterOperator) check() error {
-	if len(m.ExecutorGroups) > GroupsMax {
-		return malformed("executor_groups", "%d, limit %d", len(m.ExecutorGroups), GroupsMax)
-	}
-	return CheckNames("executor_groups", m.ExecutorGroups)
 }
 
 func checkHash(field string, hash []byte) error {

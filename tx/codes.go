@@ -22,6 +22,8 @@ const (
 	SpaceAdmit   = "admit"   // admission: against the present state; no effect
 	SpaceAction  = "action"  // gates and rules of actions: admitted, recorded, charged
 	SpaceAccount = "account" // rules of accounts and operators: admitted, recorded, charged
+	SpaceStake   = "stake"   // rules of stake and validators: admitted, recorded, charged
+	SpaceCase    = "case"    // rules of cases: admitted, recorded, charged
 	SpaceApp     = "app"     // the machine itself
 	SpaceQuery   = "query"   // answers to questions
 )
@@ -51,6 +53,10 @@ var (
 
 	CodeReceiptSig = code(SpaceTx, 16, "receipt or attestation was not signed for this content",
 		"sign the receipt of this very attempt with the executor's current key")
+	CodeEvidence = code(SpaceTx, 17, "evidence does not prove what it is for",
+		"see the named part; `mprd case propose` makes it")
+	CodePossession = code(SpaceTx, 18, "consensus key did not sign for this operator",
+		"let the consensus key sign: `mprd validator register`")
 
 	CodeUnknownSigner = code(SpaceAdmit, 1, "signer has no account", "fund the address first")
 	CodeKeyNotCurrent = code(SpaceAdmit, 2, "not the account's current key", "sign with the current key")
@@ -133,6 +139,20 @@ var (
 
 	CodeAccountDust = code(SpaceAccount, 7, "too little for an account to hold",
 		"send, and keep, at least the parameter account_units_min")
+
+	CodeStakeMin = code(SpaceStake, 1, "stake below the minimum",
+		"stake at least the parameter stake_min, or unbond all of it")
+	CodeStakeOver  = code(SpaceStake, 2, "more than the active stake", "see `mprd operator show`")
+	CodeUnbondings = code(SpaceStake, 3, "too many unbondings under way", "wait until one has ended")
+	CodeTombstoned = code(SpaceStake, 4, "operator is tombstoned, for ever", "nothing: unbond what is left")
+
+	CodeNoCase       = code(SpaceCase, 1, "no such case", "see `mprd case list`")
+	CodeNotAccusable = code(SpaceCase, 2, "the accused has no stake that the infraction could take",
+		"see `mprd operator show`")
+	CodeInfractionKnown = code(SpaceCase, 3, "a case of this infraction is open, or its slash was executed",
+		"see `mprd case list`")
+	CodeEvidenceUsed = code(SpaceCase, 4, "this evidence was used before", "bring other evidence")
+	CodeCasesMax     = code(SpaceCase, 5, "too many cases are open", "wait until one is closed")
 
 	CodeInternal  = code(SpaceApp, 1, "the rule failed by itself; nothing was changed", "report this as a bug")
 	CodeBlockFull = code(SpaceApp, 2, "the block is full; nothing was changed", "wait for the next block")

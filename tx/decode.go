@@ -25,8 +25,8 @@ func (t *Transaction) ActionID() Digest { return Digest(t.Body.Token.ActionHash)
 // Decode accepts the one canonical encoding of a Tx and of the Body inside it, and nothing else.
 // raw is kept, not copied.
 func Decode(raw []byte) (*Transaction, error) {
-	if len(raw) > TxBytesMax {
-		return nil, fmt.Errorf("%w: %d bytes, limit %d", CodeTooLarge, len(raw), TxBytesMax)
+	if len(raw) > LargeTxBytesMax {
+		return nil, fmt.Errorf("%w: %d bytes, limit %d", CodeTooLarge, len(raw), LargeTxBytesMax)
 	}
 	t := &Transaction{Raw: raw, Hash: sha256.Sum256(raw), Envelope: &Tx{}, Body: &Body{}}
 	if err := decodeCanonical(raw, t.Envelope, "envelope"); err != nil {
@@ -38,6 +38,9 @@ func Decode(raw []byte) (*Transaction, error) {
 	t.Kind = t.Body.Kind()
 	if t.Kind == 0 {
 		return nil, fmt.Errorf("%w: body holds no message", CodeUndecodable)
+	}
+	if limit := t.Kind.bytesMax(); len(raw) > limit {
+		return nil, fmt.Errorf("%w: %d bytes, limit %d of a %s", CodeTooLarge, len(raw), limit, t.Kind)
 	}
 	return t, nil
 }

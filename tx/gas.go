@@ -19,8 +19,10 @@ func (t *Transaction) Gas() uint64 {
 func (t *Transaction) verifications() int {
 	n := len(t.Envelope.Signatures)
 	switch t.Kind {
-	case KindApproveAction, KindRotateKey, KindSubmitReceipt, KindAttest:
+	case KindApproveAction, KindRotateKey, KindSubmitReceipt, KindAttest, KindRegisterValidator:
 		n++
+	case KindProposeSlash:
+		n += 2
 	}
 	return n
 }

@@ -18,6 +18,18 @@ const (
 	KindTransfer         Kind = 32
 	KindRotateKey        Kind = 33
 	KindRegisterOperator Kind = 48
+
+	KindBond              Kind = 49
+	KindUnbond            Kind = 50
+	KindRegisterValidator Kind = 51
+	KindUnjail            Kind = 52
+	KindHeartbeat         Kind = 53
+	KindCommitReport      Kind = 64
+	KindProposeSlash      Kind = 65
+	KindDispute           Kind = 66
+	KindResolveSlash      Kind = 67
+	KindCancelSlash       Kind = 68
+	KindClaimReward       Kind = 69
 )
 
 // kindInfo prices and names a kind.
@@ -36,7 +48,18 @@ var kinds = []kindInfo{
 	{KindAttest, "attest", 4 * gasWrite, 1},
 	{KindTransfer, "transfer", 3 * gasWrite, 1},
 	{KindRotateKey, "rotate_key", 5 * gasWrite, 10},
-	{KindRegisterOperator, "register_operator", 2 * gasWrite, 10},
+	{KindRegisterOperator, "register_operator", 4 * gasWrite, 10},
+	{KindBond, "bond", 3 * gasWrite, 1},
+	{KindUnbond, "unbond", 4 * gasWrite, 1},
+	{KindRegisterValidator, "register_validator", 3 * gasWrite, 10},
+	{KindUnjail, "unjail", 2 * gasWrite, 1},
+	{KindHeartbeat, "heartbeat", 1 * gasWrite, 1},
+	{KindCommitReport, "commit_report", 3 * gasWrite, 1},
+	{KindProposeSlash, "propose_slash", 20 * gasWrite, 10},
+	{KindDispute, "dispute", 10 * gasWrite, 10},
+	{KindResolveSlash, "resolve_slash", 10 * gasWrite, 1},
+	{KindCancelSlash, "cancel_slash", 10 * gasWrite, 1},
+	{KindClaimReward, "claim_reward", 4 * gasWrite, 1},
 }
 
 // Kinds lists every kind that this version of the chain accepts, by number.
@@ -78,8 +101,38 @@ func (m *Body) Kind() Kind {
 		return KindRotateKey
 	case *Body_RegisterOperator:
 		return KindRegisterOperator
+	case *Body_Bond:
+		return KindBond
+	case *Body_Unbond:
+		return KindUnbond
+	case *Body_RegisterValidator:
+		return KindRegisterValidator
+	case *Body_Unjail:
+		return KindUnjail
+	case *Body_Heartbeat:
+		return KindHeartbeat
+	case *Body_CommitReport:
+		return KindCommitReport
+	case *Body_ProposeSlash:
+		return KindProposeSlash
+	case *Body_Dispute:
+		return KindDispute
+	case *Body_ResolveSlash:
+		return KindResolveSlash
+	case *Body_CancelSlash:
+		return KindCancelSlash
+	case *Body_ClaimReward:
+		return KindClaimReward
 	}
 	return 0
+}
+
+// bytesMax bounds an encoded tx of the kind.
+func (k Kind) bytesMax() int {
+	if k == KindProposeSlash || k == KindDispute {
+		return LargeTxBytesMax
+	}
+	return TxBytesMax
 }
 
 // OpType is what the request asks to be done; unspecified when it names nothing.
@@ -113,6 +166,11 @@ func (s ActionState) Name() string { return strings.TrimPrefix(s.String(), "ACTI
 
 // Name is the status as people read it: DONE or FAILED.
 func (s ReceiptStatus) Name() string { return strings.TrimPrefix(s.String(), "RECEIPT_STATUS_") }
+
+// Name is the infraction as people read it: double_sign, liveness, ….
+func (m Infraction) Name() string {
+	return strings.ToLower(strings.TrimPrefix(m.String(), "INFRACTION_"))
+}
 
 // Name is the reason as people read it; empty if there is none.
 func (r FailureReason) Name() string {

@@ -16,6 +16,11 @@ const (
 	domainResult  = "MPRD/result/v1"
 	domainReceipt = "MPRD/receipt/v1"
 	domainAttest  = "MPRD/attest/v1"
+
+	domainValidator = "MPRD/validator/v1"
+	domainEvidence  = "MPRD/evidence/v1"
+	domainExhibit   = "MPRD/exhibit/v1"
+	domainReport    = "MPRD/report/v1"
 )
 
 // Digest is what a key signs.

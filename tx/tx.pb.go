@@ -178,6 +178,53 @@ func (FailureReason) EnumDescriptor() ([]byte, []int) {
 	return fileDescriptor_619a08a336e27e6c, []int{4}
 }
 
+// Infraction is what somebody did wrong.
+type Infraction int32
+
+const (
+	Infraction_INFRACTION_UNSPECIFIED          Infraction = 0
+	Infraction_INFRACTION_DOUBLE_SIGN          Infraction = 1
+	Infraction_INFRACTION_LIGHT_CLIENT_ATTACK  Infraction = 2
+	Infraction_INFRACTION_RECEIPT_EQUIVOCATION Infraction = 3
+	Infraction_INFRACTION_NONCE_EQUIVOCATION   Infraction = 4
+	Infraction_INFRACTION_LIVENESS             Infraction = 5
+	Infraction_INFRACTION_DOWNTIME             Infraction = 6
+	Infraction_INFRACTION_FALSE_RECEIPT        Infraction = 7
+	Infraction_INFRACTION_POLICY_VIOLATION     Infraction = 8
+)
+
+var Infraction_name = map[int32]string{
+	0: "INFRACTION_UNSPECIFIED",
+	1: "INFRACTION_DOUBLE_SIGN",
+	2: "INFRACTION_LIGHT_CLIENT_ATTACK",
+	3: "INFRACTION_RECEIPT_EQUIVOCATION",
+	4: "INFRACTION_NONCE_EQUIVOCATION",
+	5: "INFRACTION_LIVENESS",
+	6: "INFRACTION_DOWNTIME",
+	7: "INFRACTION_FALSE_RECEIPT",
+	8: "INFRACTION_POLICY_VIOLATION",
+}
+
+var Infraction_value = map[string]int32{
+	"INFRACTION_UNSPECIFIED":          0,
+	"INFRACTION_DOUBLE_SIGN":          1,
+	"INFRACTION_LIGHT_CLIENT_ATTACK":  2,
+	"INFRACTION_RECEIPT_EQUIVOCATION": 3,
+	"INFRACTION_NONCE_EQUIVOCATION":   4,
+	"INFRACTION_LIVENESS":             5,
+	"INFRACTION_DOWNTIME":             6,
+	"INFRACTION_FALSE_RECEIPT":        7,
+	"INFRACTION_POLICY_VIOLATION":     8,
+}
+
+func (x Infraction) String() string {
+	return proto.EnumName(Infraction_name, int32(x))
+}
+
+func (Infraction) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{5}
+}
+
 type ActionState int32
 
 const (
@@ -224,7 +271,7 @@ func (x ActionState) String() string {
 }
 
 func (ActionState) EnumDescriptor() ([]byte, []int) {
-	return fileDescriptor_619a08a336e27e6c, []int{5}
+	return fileDescriptor_619a08a336e27e6c, []int{6}
 }
 
 // Tx is the envelope. The signatures are the signer's, then the cosigners', in the body's order, none more.
@@ -402,6 +449,17 @@ type Body struct {
 	//	*Body_Transfer
 	//	*Body_RotateKey
 	//	*Body_RegisterOperator
+	//	*Body_Bond
+	//	*Body_Unbond
+	//	*Body_RegisterValidator
+	//	*Body_Unjail
+	//	*Body_Heartbeat
+	//	*Body_CommitReport
+	//	*Body_ProposeSlash
+	//	*Body_Dispute
+	//	*Body_ResolveSlash
+	//	*Body_CancelSlash
+	//	*Body_ClaimReward
 	Message isBody_Message `protobuf_oneof:"message"`
 }
 
@@ -468,15 +526,59 @@ type Body_RotateKey struct {
 type Body_RegisterOperator struct {
 	RegisterOperator *RegisterOperator `protobuf:"bytes,48,opt,name=register_operator,json=registerOperator,proto3,oneof" json:"register_operator,omitempty"`
 }
+type Body_Bond struct {
+	Bond *Bond `protobuf:"bytes,49,opt,name=bond,proto3,oneof" json:"bond,omitempty"`
+}
+type Body_Unbond struct {
+	Unbond *Unbond `protobuf:"bytes,50,opt,name=unbond,proto3,oneof" json:"unbond,omitempty"`
+}
+type Body_RegisterValidator struct {
+	RegisterValidator *RegisterValidator `protobuf:"bytes,51,opt,name=register_validator,json=registerValidator,proto3,oneof" json:"register_validator,omitempty"`
+}
+type Body_Unjail struct {
+	Unjail *Unjail `protobuf:"bytes,52,opt,name=unjail,proto3,oneof" json:"unjail,omitempty"`
+}
+type Body_Heartbeat struct {
+	Heartbeat *Heartbeat `protobuf:"bytes,53,opt,name=heartbeat,proto3,oneof" json:"heartbeat,omitempty"`
+}
+type Body_CommitReport struct {
+	CommitReport *CommitReport `protobuf:"bytes,64,opt,name=commit_report,json=commitReport,proto3,oneof" json:"commit_report,omitempty"`
+}
+type Body_ProposeSlash struct {
+	ProposeSlash *ProposeSlash `protobuf:"bytes,65,opt,name=propose_slash,json=proposeSlash,proto3,oneof" json:"propose_slash,omitempty"`
+}
+type Body_Dispute struct {
+	Dispute *Dispute `protobuf:"bytes,66,opt,name=dispute,proto3,oneof" json:"dispute,omitempty"`
+}
+type Body_ResolveSlash struct {
+	ResolveSlash *ResolveSlash `protobuf:"bytes,67,opt,name=resolve_slash,json=resolveSlash,proto3,oneof" json:"resolve_slash,omitempty"`
+}
+type Body_CancelSlash struct {
+	CancelSlash *CancelSlash `protobuf:"bytes,68,opt,name=cancel_slash,json=cancelSlash,proto3,oneof" json:"cancel_slash,omitempty"`
+}
+type Body_ClaimReward struct {
+	ClaimReward *ClaimReward `protobuf:"bytes,69,opt,name=claim_reward,json=claimReward,proto3,oneof" json:"claim_reward,omitempty"`
+}
 
-func (*Body_RequestAction) isBody_Message()    {}
-func (*Body_ApproveAction) isBody_Message()    {}
-func (*Body_CancelAction) isBody_Message()     {}
-func (*Body_SubmitReceipt) isBody_Message()    {}
-func (*Body_Attest) isBody_Message()           {}
-func (*Body_Transfer) isBody_Message()         {}
-func (*Body_RotateKey) isBody_Message()        {}
-func (*Body_RegisterOperator) isBody_Message() {}
+func (*Body_RequestAction) isBody_Message()     {}
+func (*Body_ApproveAction) isBody_Message()     {}
+func (*Body_CancelAction) isBody_Message()      {}
+func (*Body_SubmitReceipt) isBody_Message()     {}
+func (*Body_Attest) isBody_Message()            {}
+func (*Body_Transfer) isBody_Message()          {}
+func (*Body_RotateKey) isBody_Message()         {}
+func (*Body_RegisterOperator) isBody_Message()  {}
+func (*Body_Bond) isBody_Message()              {}
+func (*Body_Unbond) isBody_Message()            {}
+func (*Body_RegisterValidator) isBody_Message() {}
+func (*Body_Unjail) isBody_Message()            {}
+func (*Body_Heartbeat) isBody_Message()         {}
+func (*Body_CommitReport) isBody_Message()      {}
+func (*Body_ProposeSlash) isBody_Message()      {}
+func (*Body_Dispute) isBody_Message()           {}
+func (*Body_ResolveSlash) isBody_Message()      {}
+func (*Body_CancelSlash) isBody_Message()       {}
+func (*Body_ClaimReward) isBody_Message()       {}
 
 func (m *Body) GetMessage() isBody_Message {
 	if m != nil {
@@ -583,6 +685,83 @@ func (m *Body) GetRegisterOperator() *RegisterOperator {
 	return nil
 }
 
+func (m *Body) GetBond() *Bond {
+	if x, ok := m.GetMessage().(*Body_Bond); ok {
+		return x.Bond
+	}
+	return nil
+}
+
+func (m *Body) GetUnbond() *Unbond {
+	if x, ok := m.GetMessage().(*Body_Unbond); ok {
+		return x.Unbond
+	}
+	return nil
+}
+
+func (m *Body) GetRegisterValidator() *RegisterValidator {
+	if x, ok := m.GetMessage().(*Body_RegisterValidator); ok {
+		return x.RegisterValidator
+	}
+	return nil
+}
+
+func (m *Body) GetUnjail() *Unjail {
+	if x, ok := m.GetMessage().(*Body_Unjail); ok {
+		return x.Unjail
+	}
+	return nil
+}
+
+func (m *Body) GetHeartbeat() *Heartbeat {
+	if x, ok := m.GetMessage().(*Body_Heartbeat); ok {
+		return x.Heartbeat
+	}
+	return nil
+}
+
+func (m *Body) GetCommitReport() *CommitReport {
+	if x, ok := m.GetMessage().(*Body_CommitReport); ok {
+		return x.CommitReport
+	}
+	return nil
+}
+
+func (m *Body) GetProposeSlash() *ProposeSlash {
+	if x, ok := m.GetMessage().(*Body_ProposeSlash); ok {
+		return x.ProposeSlash
+	}
+	return nil
+}
+
+func (m *Body) GetDispute() *Dispute {
+	if x, ok := m.GetMessage().(*Body_Dispute); ok {
+		return x.Dispute
+	}
+	return nil
+}
+
+func (m *Body) GetResolveSlash() *ResolveSlash {
+	if x, ok := m.GetMessage().(*Body_ResolveSlash); ok {
+		return x.ResolveSlash
+	}
+	return nil
+}
+
+func (m *Body) GetCancelSlash() *CancelSlash {
+	if x, ok := m.GetMessage().(*Body_CancelSlash); ok {
+		return x.CancelSlash
+	}
+	return nil
+}
+
+func (m *Body) GetClaimReward() *ClaimReward {
+	if x, ok := m.GetMessage().(*Body_ClaimReward); ok {
+		return x.ClaimReward
+	}
+	return nil
+}
+
 // XXX_OneofWrappers is for the internal use of the proto package.
 func (*Body) XXX_OneofWrappers() []interface{} {
 	return []interface{}{
@@ -594,6 +773,17 @@ func (*Body) XXX_OneofWrappers() []interface{} {
 		(*Body_Transfer)(nil),
 		(*Body_RotateKey)(nil),
 		(*Body_RegisterOperator)(nil),
+		(*Body_Bond)(nil),
+		(*Body_Unbond)(nil),
+		(*Body_RegisterValidator)(nil),
+		(*Body_Unjail)(nil),
+		(*Body_Heartbeat)(nil),
+		(*Body_CommitReport)(nil),
+		(*Body_ProposeSlash)(nil),
+		(*Body_Dispute)(nil),
+		(*Body_ResolveSlash)(nil),
+		(*Body_CancelSlash)(nil),
+		(*Body_ClaimReward)(nil),
 	}
 }
 
@@ -1732,6 +1922,7 @@ func (m *RotateKey) GetNewKey() *Signature {
 
 type RegisterOperator struct {
 	ExecutorGroups []string `protobuf:"bytes,1,rep,name=executor_groups,json=executorGroups,proto3" json:"executor_groups,omitempty"`
+	Stake          uint64   `protobuf:"varint,2,opt,name=stake,proto3" json:"stake,omitempty"`
 }
 
 func (m *RegisterOperator) Reset()         { *m = RegisterOperator{} }
@@ -1774,6 +1965,899 @@ func (m *RegisterOperator) GetExecutorGroups() []string {
 	return nil
 }
 
+func (m *RegisterOperator) GetStake() uint64 {
+	if m != nil {
+		return m.Stake
+	}
+	return 0
+}
+
+// Bond adds to the signer's stake.
+type Bond struct {
+	Amount uint64 `protobuf:"varint,1,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *Bond) Reset()         { *m = Bond{} }
+func (m *Bond) String() string { return proto.CompactTextString(m) }
+func (*Bond) ProtoMessage()    {}
+func (*Bond) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{23}
+}
+func (m *Bond) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Bond) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Bond.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Bond) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Bond.Merge(m, src)
+}
+func (m *Bond) XXX_Size() int {
+	return m.Size()
+}
+func (m *Bond) XXX_DiscardUnknown() {
+	xxx_messageInfo_Bond.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Bond proto.InternalMessageInfo
+
+func (m *Bond) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+// Unbond takes from the signer's stake; it comes back when the unbonding time is over.
+type Unbond struct {
+	Amount uint64 `protobuf:"varint,1,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *Unbond) Reset()         { *m = Unbond{} }
+func (m *Unbond) String() string { return proto.CompactTextString(m) }
+func (*Unbond) ProtoMessage()    {}
+func (*Unbond) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{24}
+}
+func (m *Unbond) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Unbond) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Unbond.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Unbond) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Unbond.Merge(m, src)
+}
+func (m *Unbond) XXX_Size() int {
+	return m.Size()
+}
+func (m *Unbond) XXX_DiscardUnknown() {
+	xxx_messageInfo_Unbond.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Unbond proto.InternalMessageInfo
+
+func (m *Unbond) GetAmount() uint64 {
+	if m != nil {
+		return m.Amount
+	}
+	return 0
+}
+
+// RegisterValidator gives the signer's operator a consensus key, which proves that it is its own. A key
+// validates for one operator for ever.
+type RegisterValidator struct {
+	ConsensusKey *Signature `protobuf:"bytes,1,opt,name=consensus_key,json=consensusKey,proto3" json:"consensus_key,omitempty"`
+}
+
+func (m *RegisterValidator) Reset()         { *m = RegisterValidator{} }
+func (m *RegisterValidator) String() string { return proto.CompactTextString(m) }
+func (*RegisterValidator) ProtoMessage()    {}
+func (*RegisterValidator) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{25}
+}
+func (m *RegisterValidator) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *RegisterValidator) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_RegisterValidator.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *RegisterValidator) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_RegisterValidator.Merge(m, src)
+}
+func (m *RegisterValidator) XXX_Size() int {
+	return m.Size()
+}
+func (m *RegisterValidator) XXX_DiscardUnknown() {
+	xxx_messageInfo_RegisterValidator.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_RegisterValidator proto.InternalMessageInfo
+
+func (m *RegisterValidator) GetConsensusKey() *Signature {
+	if m != nil {
+		return m.ConsensusKey
+	}
+	return nil
+}
+
+// Unjail asks for the signer's validator to be elected again.
+type Unjail struct {
+}
+
+func (m *Unjail) Reset()         { *m = Unjail{} }
+func (m *Unjail) String() string { return proto.CompactTextString(m) }
+func (*Unjail) ProtoMessage()    {}
+func (*Unjail) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{26}
+}
+func (m *Unjail) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Unjail) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Unjail.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Unjail) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Unjail.Merge(m, src)
+}
+func (m *Unjail) XXX_Size() int {
+	return m.Size()
+}
+func (m *Unjail) XXX_DiscardUnknown() {
+	xxx_messageInfo_Unjail.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Unjail proto.InternalMessageInfo
+
+// Heartbeat is an operator's sign of life; the first of each slot is free.
+type Heartbeat struct {
+}
+
+func (m *Heartbeat) Reset()         { *m = Heartbeat{} }
+func (m *Heartbeat) String() string { return proto.CompactTextString(m) }
+func (*Heartbeat) ProtoMessage()    {}
+func (*Heartbeat) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{27}
+}
+func (m *Heartbeat) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Heartbeat) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Heartbeat.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Heartbeat) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Heartbeat.Merge(m, src)
+}
+func (m *Heartbeat) XXX_Size() int {
+	return m.Size()
+}
+func (m *Heartbeat) XXX_DiscardUnknown() {
+	xxx_messageInfo_Heartbeat.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Heartbeat proto.InternalMessageInfo
+
+// CommitReport binds a reporter to what he will report, so that nobody can run ahead of him:
+// SHA-256(lp("MPRD/report/v1") ‖ lp(chain_id) ‖ reporter ‖ evidence digest ‖ salt).
+type CommitReport struct {
+	Commitment []byte `protobuf:"bytes,1,opt,name=commitment,proto3" json:"commitment,omitempty"`
+}
+
+func (m *CommitReport) Reset()         { *m = CommitReport{} }
+func (m *CommitReport) String() string { return proto.CompactTextString(m) }
+func (*CommitReport) ProtoMessage()    {}
+func (*CommitReport) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{28}
+}
+func (m *CommitReport) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *CommitReport) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_CommitReport.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *CommitReport) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_CommitReport.Merge(m, src)
+}
+func (m *CommitReport) XXX_Size() int {
+	return m.Size()
+}
+func (m *CommitReport) XXX_DiscardUnknown() {
+	xxx_messageInfo_CommitReport.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_CommitReport proto.InternalMessageInfo
+
+func (m *CommitReport) GetCommitment() []byte {
+	if m != nil {
+		return m.Commitment
+	}
+	return nil
+}
+
+// ProposeSlash reports an infraction. Equivocation proves itself; an accusation is bonded.
+type ProposeSlash struct {
+	Accused []byte `protobuf:"bytes,1,opt,name=accused,proto3" json:"accused,omitempty"`
+	// Types that are valid to be assigned to Evidence:
+	//
+	//	*ProposeSlash_Receipts
+	//	*ProposeSlash_Nonce
+	//	*ProposeSlash_Accusation
+	Evidence isProposeSlash_Evidence `protobuf_oneof:"evidence"`
+	Salt     []byte                  `protobuf:"bytes,5,opt,name=salt,proto3" json:"salt,omitempty"`
+	BondMax  uint64                  `protobuf:"varint,6,opt,name=bond_max,json=bondMax,proto3" json:"bond_max,omitempty"`
+}
+
+func (m *ProposeSlash) Reset()         { *m = ProposeSlash{} }
+func (m *ProposeSlash) String() string { return proto.CompactTextString(m) }
+func (*ProposeSlash) ProtoMessage()    {}
+func (*ProposeSlash) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{29}
+}
+func (m *ProposeSlash) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ProposeSlash) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ProposeSlash.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ProposeSlash) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ProposeSlash.Merge(m, src)
+}
+func (m *ProposeSlash) XXX_Size() int {
+	return m.Size()
+}
+func (m *ProposeSlash) XXX_DiscardUnknown() {
+	xxx_messageInfo_ProposeSlash.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ProposeSlash proto.InternalMessageInfo
+
+type isProposeSlash_Evidence interface {
+	isProposeSlash_Evidence()
+	MarshalTo([]byte) (int, error)
+	Size() int
+}
+
+type ProposeSlash_Receipts struct {
+	Receipts *ReceiptEquivocation `protobuf:"bytes,2,opt,name=receipts,proto3,oneof" json:"receipts,omitempty"`
+}
+type ProposeSlash_Nonce struct {
+	Nonce *NonceEquivocation `protobuf:"bytes,3,opt,name=nonce,proto3,oneof" json:"nonce,omitempty"`
+}
+type ProposeSlash_Accusation struct {
+	Accusation *Accusation `protobuf:"bytes,4,opt,name=accusation,proto3,oneof" json:"accusation,omitempty"`
+}
+
+func (*ProposeSlash_Receipts) isProposeSlash_Evidence()   {}
+func (*ProposeSlash_Nonce) isProposeSlash_Evidence()      {}
+func (*ProposeSlash_Accusation) isProposeSlash_Evidence() {}
+
+func (m *ProposeSlash) GetEvidence() isProposeSlash_Evidence {
+	if m != nil {
+		return m.Evidence
+	}
+	return nil
+}
+
+func (m *ProposeSlash) GetAccused() []byte {
+	if m != nil {
+		return m.Accused
+	}
+	return nil
+}
+
+func (m *ProposeSlash) GetReceipts() *ReceiptEquivocation {
+	if x, ok := m.GetEvidence().(*ProposeSlash_Receipts); ok {
+		return x.Receipts
+	}
+	return nil
+}
+
+func (m *ProposeSlash) GetNonce() *NonceEquivocation {
+	if x, ok := m.GetEvidence().(*ProposeSlash_Nonce); ok {
+		return x.Nonce
+	}
+	return nil
+}
+
+func (m *ProposeSlash) GetAccusation() *Accusation {
+	if x, ok := m.GetEvidence().(*ProposeSlash_Accusation); ok {
+		return x.Accusation
+	}
+	return nil
+}
+
+func (m *ProposeSlash) GetSalt() []byte {
+	if m != nil {
+		return m.Salt
+	}
+	return nil
+}
+
+func (m *ProposeSlash) GetBondMax() uint64 {
+	if m != nil {
+		return m.BondMax
+	}
+	return 0
+}
+
+// XXX_OneofWrappers is for the internal use of the proto package.
+func (*ProposeSlash) XXX_OneofWrappers() []interface{} {
+	return []interface{}{
+		(*ProposeSlash_Receipts)(nil),
+		(*ProposeSlash_Nonce)(nil),
+		(*ProposeSlash_Accusation)(nil),
+	}
+}
+
+type ReceiptEquivocation struct {
+	First  *Receipt `protobuf:"bytes,1,opt,name=first,proto3" json:"first,omitempty"`
+	Second *Receipt `protobuf:"bytes,2,opt,name=second,proto3" json:"second,omitempty"`
+}
+
+func (m *ReceiptEquivocation) Reset()         { *m = ReceiptEquivocation{} }
+func (m *ReceiptEquivocation) String() string { return proto.CompactTextString(m) }
+func (*ReceiptEquivocation) ProtoMessage()    {}
+func (*ReceiptEquivocation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{30}
+}
+func (m *ReceiptEquivocation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ReceiptEquivocation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ReceiptEquivocation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ReceiptEquivocation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ReceiptEquivocation.Merge(m, src)
+}
+func (m *ReceiptEquivocation) XXX_Size() int {
+	return m.Size()
+}
+func (m *ReceiptEquivocation) XXX_DiscardUnknown() {
+	xxx_messageInfo_ReceiptEquivocation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ReceiptEquivocation proto.InternalMessageInfo
+
+func (m *ReceiptEquivocation) GetFirst() *Receipt {
+	if m != nil {
+		return m.First
+	}
+	return nil
+}
+
+func (m *ReceiptEquivocation) GetSecond() *Receipt {
+	if m != nil {
+		return m.Second
+	}
+	return nil
+}
+
+type NonceEquivocation struct {
+	First  []byte `protobuf:"bytes,1,opt,name=first,proto3" json:"first,omitempty"`
+	Second []byte `protobuf:"bytes,2,opt,name=second,proto3" json:"second,omitempty"`
+}
+
+func (m *NonceEquivocation) Reset()         { *m = NonceEquivocation{} }
+func (m *NonceEquivocation) String() string { return proto.CompactTextString(m) }
+func (*NonceEquivocation) ProtoMessage()    {}
+func (*NonceEquivocation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{31}
+}
+func (m *NonceEquivocation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *NonceEquivocation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_NonceEquivocation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *NonceEquivocation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_NonceEquivocation.Merge(m, src)
+}
+func (m *NonceEquivocation) XXX_Size() int {
+	return m.Size()
+}
+func (m *NonceEquivocation) XXX_DiscardUnknown() {
+	xxx_messageInfo_NonceEquivocation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_NonceEquivocation proto.InternalMessageInfo
+
+func (m *NonceEquivocation) GetFirst() []byte {
+	if m != nil {
+		return m.First
+	}
+	return nil
+}
+
+func (m *NonceEquivocation) GetSecond() []byte {
+	if m != nil {
+		return m.Second
+	}
+	return nil
+}
+
+// Accusation argues from audit records.
+type Accusation struct {
+	Infraction Infraction `protobuf:"varint,1,opt,name=infraction,proto3,enum=mprd.tx.v1.Infraction" json:"infraction,omitempty"`
+	ActionId   []byte     `protobuf:"bytes,2,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	Attempt    uint32     `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Exhibit    *Exhibit   `protobuf:"bytes,4,opt,name=exhibit,proto3" json:"exhibit,omitempty"`
+}
+
+func (m *Accusation) Reset()         { *m = Accusation{} }
+func (m *Accusation) String() string { return proto.CompactTextString(m) }
+func (*Accusation) ProtoMessage()    {}
+func (*Accusation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{32}
+}
+func (m *Accusation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Accusation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Accusation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Accusation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Accusation.Merge(m, src)
+}
+func (m *Accusation) XXX_Size() int {
+	return m.Size()
+}
+func (m *Accusation) XXX_DiscardUnknown() {
+	xxx_messageInfo_Accusation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Accusation proto.InternalMessageInfo
+
+func (m *Accusation) GetInfraction() Infraction {
+	if m != nil {
+		return m.Infraction
+	}
+	return Infraction_INFRACTION_UNSPECIFIED
+}
+
+func (m *Accusation) GetActionId() []byte {
+	if m != nil {
+		return m.ActionId
+	}
+	return nil
+}
+
+func (m *Accusation) GetAttempt() uint32 {
+	if m != nil {
+		return m.Attempt
+	}
+	return 0
+}
+
+func (m *Accusation) GetExhibit() *Exhibit {
+	if m != nil {
+		return m.Exhibit
+	}
+	return nil
+}
+
+// Exhibit is audit records, each proven to be in the log as it was at a height.
+type Exhibit struct {
+	Height    uint64          `protobuf:"varint,1,opt,name=height,proto3" json:"height,omitempty"`
+	Records   []*ProvenRecord `protobuf:"bytes,2,rep,name=records,proto3" json:"records,omitempty"`
+	Statement string          `protobuf:"bytes,3,opt,name=statement,proto3" json:"statement,omitempty"`
+}
+
+func (m *Exhibit) Reset()         { *m = Exhibit{} }
+func (m *Exhibit) String() string { return proto.CompactTextString(m) }
+func (*Exhibit) ProtoMessage()    {}
+func (*Exhibit) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{33}
+}
+func (m *Exhibit) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Exhibit) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Exhibit.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Exhibit) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Exhibit.Merge(m, src)
+}
+func (m *Exhibit) XXX_Size() int {
+	return m.Size()
+}
+func (m *Exhibit) XXX_DiscardUnknown() {
+	xxx_messageInfo_Exhibit.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Exhibit proto.InternalMessageInfo
+
+func (m *Exhibit) GetHeight() uint64 {
+	if m != nil {
+		return m.Height
+	}
+	return 0
+}
+
+func (m *Exhibit) GetRecords() []*ProvenRecord {
+	if m != nil {
+		return m.Records
+	}
+	return nil
+}
+
+func (m *Exhibit) GetStatement() string {
+	if m != nil {
+		return m.Statement
+	}
+	return ""
+}
+
+type ProvenRecord struct {
+	Index uint64   `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Leaf  []byte   `protobuf:"bytes,2,opt,name=leaf,proto3" json:"leaf,omitempty"`
+	Path  [][]byte `protobuf:"bytes,3,rep,name=path,proto3" json:"path,omitempty"`
+}
+
+func (m *ProvenRecord) Reset()         { *m = ProvenRecord{} }
+func (m *ProvenRecord) String() string { return proto.CompactTextString(m) }
+func (*ProvenRecord) ProtoMessage()    {}
+func (*ProvenRecord) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{34}
+}
+func (m *ProvenRecord) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ProvenRecord) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ProvenRecord.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ProvenRecord) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ProvenRecord.Merge(m, src)
+}
+func (m *ProvenRecord) XXX_Size() int {
+	return m.Size()
+}
+func (m *ProvenRecord) XXX_DiscardUnknown() {
+	xxx_messageInfo_ProvenRecord.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ProvenRecord proto.InternalMessageInfo
+
+func (m *ProvenRecord) GetIndex() uint64 {
+	if m != nil {
+		return m.Index
+	}
+	return 0
+}
+
+func (m *ProvenRecord) GetLeaf() []byte {
+	if m != nil {
+		return m.Leaf
+	}
+	return nil
+}
+
+func (m *ProvenRecord) GetPath() [][]byte {
+	if m != nil {
+		return m.Path
+	}
+	return nil
+}
+
+// Dispute contests a case: the accused's first one is bonded; later ones of either side add evidence.
+type Dispute struct {
+	Case    uint64   `protobuf:"varint,1,opt,name=case,proto3" json:"case,omitempty"`
+	Exhibit *Exhibit `protobuf:"bytes,2,opt,name=exhibit,proto3" json:"exhibit,omitempty"`
+	BondMax uint64   `protobuf:"varint,3,opt,name=bond_max,json=bondMax,proto3" json:"bond_max,omitempty"`
+}
+
+func (m *Dispute) Reset()         { *m = Dispute{} }
+func (m *Dispute) String() string { return proto.CompactTextString(m) }
+func (*Dispute) ProtoMessage()    {}
+func (*Dispute) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{35}
+}
+func (m *Dispute) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Dispute) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Dispute.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Dispute) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Dispute.Merge(m, src)
+}
+func (m *Dispute) XXX_Size() int {
+	return m.Size()
+}
+func (m *Dispute) XXX_DiscardUnknown() {
+	xxx_messageInfo_Dispute.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Dispute proto.InternalMessageInfo
+
+func (m *Dispute) GetCase() uint64 {
+	if m != nil {
+		return m.Case
+	}
+	return 0
+}
+
+func (m *Dispute) GetExhibit() *Exhibit {
+	if m != nil {
+		return m.Exhibit
+	}
+	return nil
+}
+
+func (m *Dispute) GetBondMax() uint64 {
+	if m != nil {
+		return m.BondMax
+	}
+	return 0
+}
+
+// ResolveSlash is a resolver's verdict on a disputed case: APPROVE confirms it, REJECT rejects it.
+type ResolveSlash struct {
+	Case    uint64  `protobuf:"varint,1,opt,name=case,proto3" json:"case,omitempty"`
+	Verdict Verdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=mprd.tx.v1.Verdict" json:"verdict,omitempty"`
+}
+
+func (m *ResolveSlash) Reset()         { *m = ResolveSlash{} }
+func (m *ResolveSlash) String() string { return proto.CompactTextString(m) }
+func (*ResolveSlash) ProtoMessage()    {}
+func (*ResolveSlash) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{36}
+}
+func (m *ResolveSlash) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ResolveSlash) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ResolveSlash.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ResolveSlash) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ResolveSlash.Merge(m, src)
+}
+func (m *ResolveSlash) XXX_Size() int {
+	return m.Size()
+}
+func (m *ResolveSlash) XXX_DiscardUnknown() {
+	xxx_messageInfo_ResolveSlash.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ResolveSlash proto.InternalMessageInfo
+
+func (m *ResolveSlash) GetCase() uint64 {
+	if m != nil {
+		return m.Case
+	}
+	return 0
+}
+
+func (m *ResolveSlash) GetVerdict() Verdict {
+	if m != nil {
+		return m.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+// CancelSlash is a guardian's vote to end a case as if it had never been.
+type CancelSlash struct {
+	Case   uint64 `protobuf:"varint,1,opt,name=case,proto3" json:"case,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *CancelSlash) Reset()         { *m = CancelSlash{} }
+func (m *CancelSlash) String() string { return proto.CompactTextString(m) }
+func (*CancelSlash) ProtoMessage()    {}
+func (*CancelSlash) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{37}
+}
+func (m *CancelSlash) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *CancelSlash) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_CancelSlash.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *CancelSlash) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_CancelSlash.Merge(m, src)
+}
+func (m *CancelSlash) XXX_Size() int {
+	return m.Size()
+}
+func (m *CancelSlash) XXX_DiscardUnknown() {
+	xxx_messageInfo_CancelSlash.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_CancelSlash proto.InternalMessageInfo
+
+func (m *CancelSlash) GetCase() uint64 {
+	if m != nil {
+		return m.Case
+	}
+	return 0
+}
+
+func (m *CancelSlash) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// ClaimReward takes the reporter's share of an executed slash.
+type ClaimReward struct {
+	Case uint64 `protobuf:"varint,1,opt,name=case,proto3" json:"case,omitempty"`
+}
+
+func (m *ClaimReward) Reset()         { *m = ClaimReward{} }
+func (m *ClaimReward) String() string { return proto.CompactTextString(m) }
+func (*ClaimReward) ProtoMessage()    {}
+func (*ClaimReward) Descriptor() ([]byte, []int) {
+	return fileDescriptor_619a08a336e27e6c, []int{38}
+}
+func (m *ClaimReward) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ClaimReward) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ClaimReward.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ClaimReward) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ClaimReward.Merge(m, src)
+}
+func (m *ClaimReward) XXX_Size() int {
+	return m.Size()
+}
+func (m *ClaimReward) XXX_DiscardUnknown() {
+	xxx_messageInfo_ClaimReward.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ClaimReward proto.InternalMessageInfo
+
+func (m *ClaimReward) GetCase() uint64 {
+	if m != nil {
+		return m.Case
+	}
+	return 0
+}
+
 // Result is the Data of a tx response: part of consensus.
 type Result struct {
 	ActionId     []byte      `protobuf:"bytes,1,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
@@ -1784,13 +2868,14 @@ type Result struct {
 	RecordIndex  uint64      `protobuf:"varint,6,opt,name=record_index,json=recordIndex,proto3" json:"record_index,omitempty"`
 	Attempt      uint32      `protobuf:"varint,7,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	ExecutionFee uint64      `protobuf:"varint,8,opt,name=execution_fee,json=executionFee,proto3" json:"execution_fee,omitempty"`
+	Case         uint64      `protobuf:"varint,9,opt,name=case,proto3" json:"case,omitempty"`
 }
 
 func (m *Result) Reset()         { *m = Result{} }
 func (m *Result) String() string { return proto.CompactTextString(m) }
 func (*Result) ProtoMessage()    {}
 func (*Result) Descriptor() ([]byte, []int) {
-	return fileDescriptor_619a08a336e27e6c, []int{23}
+	return fileDescriptor_619a08a336e27e6c, []int{39}
 }
 func (m *Result) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1875,12 +2960,20 @@ func (m *Result) GetExecutionFee() uint64 {
 	return 0
 }
 
+func (m *Result) GetCase() uint64 {
+	if m != nil {
+		return m.Case
+	}
+	return 0
+}
+
 func init() {
 	proto.RegisterEnum("mprd.tx.v1.KeyType", KeyType_name, KeyType_value)
 	proto.RegisterEnum("mprd.tx.v1.OpType", OpType_name, OpType_value)
 	proto.RegisterEnum("mprd.tx.v1.Verdict", Verdict_name, Verdict_value)
 	proto.RegisterEnum("mprd.tx.v1.ReceiptStatus", ReceiptStatus_name, ReceiptStatus_value)
 	proto.RegisterEnum("mprd.tx.v1.FailureReason", FailureReason_name, FailureReason_value)
+	proto.RegisterEnum("mprd.tx.v1.Infraction", Infraction_name, Infraction_value)
 	proto.RegisterEnum("mprd.tx.v1.ActionState", ActionState_name, ActionState_value)
 	proto.RegisterType((*Tx)(nil), "mprd.tx.v1.Tx")
 	proto.RegisterType((*Signature)(nil), "mprd.tx.v1.Signature")
@@ -1905,141 +2998,200 @@ func init() {
 	proto.RegisterType((*Transfer)(nil), "mprd.tx.v1.Transfer")
 	proto.RegisterType((*RotateKey)(nil), "mprd.tx.v1.RotateKey")
 	proto.RegisterType((*RegisterOperator)(nil), "mprd.tx.v1.RegisterOperator")
+	proto.RegisterType((*Bond)(nil), "mprd.tx.v1.Bond")
+	proto.RegisterType((*Unbond)(nil), "mprd.tx.v1.Unbond")
+	proto.RegisterType((*RegisterValidator)(nil), "mprd.tx.v1.RegisterValidator")
+	proto.RegisterType((*Unjail)(nil), "mprd.tx.v1.Unjail")
+	proto.RegisterType((*Heartbeat)(nil), "mprd.tx.v1.Heartbeat")
+	proto.RegisterType((*CommitReport)(nil), "mprd.tx.v1.CommitReport")
+	proto.RegisterType((*ProposeSlash)(nil), "mprd.tx.v1.ProposeSlash")
+	proto.RegisterType((*ReceiptEquivocation)(nil), "mprd.tx.v1.ReceiptEquivocation")
+	proto.RegisterType((*NonceEquivocation)(nil), "mprd.tx.v1.NonceEquivocation")
+	proto.RegisterType((*Accusation)(nil), "mprd.tx.v1.Accusation")
+	proto.RegisterType((*Exhibit)(nil), "mprd.tx.v1.Exhibit")
+	proto.RegisterType((*ProvenRecord)(nil), "mprd.tx.v1.ProvenRecord")
+	proto.RegisterType((*Dispute)(nil), "mprd.tx.v1.Dispute")
+	proto.RegisterType((*ResolveSlash)(nil), "mprd.tx.v1.ResolveSlash")
+	proto.RegisterType((*CancelSlash)(nil), "mprd.tx.v1.CancelSlash")
+	proto.RegisterType((*ClaimReward)(nil), "mprd.tx.v1.ClaimReward")
 	proto.RegisterType((*Result)(nil), "mprd.tx.v1.Result")
 }
 
 func init() { proto.RegisterFile("mprd/tx/v1/tx.proto", fileDescriptor_619a08a336e27e6c) }
 
 var fileDescriptor_619a08a336e27e6c = []byte{
-	// 2043 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x8c, 0x58, 0xcd, 0x6f, 0xdb, 0xc8,
-	0x15, 0xb7, 0x64, 0x7d, 0x3e, 0x5b, 0x0e, 0x3d, 0x8e, 0x13, 0x3a, 0x9b, 0xf5, 0x26, 0x0c, 0x8a,
-	0xa4, 0x6e, 0xe3, 0x6c, 0xbc, 0xcd, 0xa2, 0xc1, 0x16, 0x6d, 0x69, 0x89, 0x8e, 0x65, 0x7b, 0x25,
-	0x75, 0x44, 0x07, 0xbb, 0xb9, 0x10, 0x34, 0x35, 0x91, 0x59, 0x4b, 0x24, 0x3b, 0x33, 0xb2, 0xe5,
-	0x9e, 0xf7, 0xd8, 0x43, 0xcf, 0x05, 0x7a, 0xea, 0x7f, 0xd2, 0x53, 0x81, 0x5e, 0xf6, 0x58, 0xa0,
-	0x97, 0x22, 0x01, 0xfa, 0x77, 0x14, 0xf3, 0x41, 0x99, 0x94, 0xd2, 0xec, 0x9e, 0xcc, 0xf7, 0x7e,
-	0xbf, 0x79, 0xf3, 0x66, 0xde, 0xd7, 0xc8, 0xb0, 0x31, 0x4e, 0xe8, 0xe0, 0x19, 0x9f, 0x3e, 0xbb,
-	0x7c, 0xfe, 0x8c, 0x4f, 0x77, 0x13, 0x1a, 0xf3, 0x18, 0x81, 0x50, 0xee, 0xf2, 0xe9, 0xee, 0xe5,
-	0x73, 0xab, 0x0b, 0x45, 0x77, 0x8a, 0x10, 0x94, 0xce, 0xe2, 0xc1, 0xb5, 0x59, 0x78, 0x50, 0x78,
-	0xb2, 0x8a, 0xe5, 0x37, 0x7a, 0x01, 0xc0, 0xc2, 0x61, 0xe4, 0xf3, 0x09, 0x25, 0xcc, 0x2c, 0x3e,
-	0x58, 0x7e, 0xb2, 0xb2, 0xb7, 0xb9, 0x7b, 0xb3, 0x74, 0xb7, 0x9f, 0xa2, 0x38, 0x43, 0xb4, 0x3c,
-	0xa8, 0xcf, 0x00, 0xf4, 0x0b, 0x80, 0x64, 0x72, 0x36, 0x0a, 0x03, 0xef, 0x82, 0x28, 0xeb, 0x73,
-	0x36, 0x7a, 0x12, 0x3d, 0x26, 0xd7, 0xb8, 0x9e, 0xa4, 0x9f, 0xe8, 0x3e, 0xd4, 0x67, 0x06, 0xcd,
-	0xa2, 0x74, 0xe9, 0x46, 0x61, 0x1d, 0x40, 0x7d, 0xb6, 0x0a, 0x3d, 0x86, 0x12, 0xbf, 0x4e, 0x88,
-	0x34, 0xbd, 0xb6, 0xb7, 0x91, 0x35, 0x7d, 0x4c, 0xae, 0xdd, 0xeb, 0x84, 0x60, 0x49, 0x40, 0x06,
-	0x2c, 0x0b, 0x17, 0x94, 0x35, 0xf1, 0x69, 0xfd, 0xad, 0x0a, 0xa5, 0x7d, 0x71, 0xd0, 0x2d, 0xa8,
-	0x05, 0xe7, 0x7e, 0x18, 0x79, 0xe1, 0x40, 0xda, 0xa9, 0xe3, 0xaa, 0x94, 0xdb, 0x03, 0x74, 0x07,
-	0x2a, 0x62, 0x63, 0x42, 0xf5, 0x42, 0x2d, 0xa1, 0xc7, 0x50, 0xe6, 0xf1, 0x05, 0x89, 0xcc, 0x65,
-	0x79, 0xa4, 0xf5, 0xec, 0xbe, 0xae, 0x00, 0xb0, 0xc2, 0xd1, 0x27, 0x50, 0x1f, 0xfa, 0xcc, 0x1b,
-	0x85, 0xe3, 0x90, 0x9b, 0xa5, 0x07, 0x85, 0x27, 0x25, 0x5c, 0x1b, 0xfa, 0xec, 0x44, 0xc8, 0xe8,
-	0x2e, 0x54, 0xc7, 0xfe, 0xd4, 0x7b, 0x4b, 0x88, 0x59, 0x96, 0x50, 0x65, 0xec, 0x4f, 0x0f, 0x08,
-	0x41, 0x7b, 0x50, 0x0f, 0x62, 0xb5, 0x15, 0x33, 0x2b, 0xf2, 0xe6, 0x6f, 0x67, 0xb7, 0x68, 0x6a,
-	0x10, 0xdf, 0xd0, 0xd0, 0x3e, 0xac, 0x51, 0xf2, 0x87, 0x09, 0x61, 0xdc, 0xf3, 0x03, 0x1e, 0xc6,
-	0x91, 0x69, 0x48, 0xdf, 0xb6, 0xb2, 0x0b, 0xb1, 0x62, 0xd8, 0x92, 0x70, 0xb8, 0x84, 0x1b, 0x34,
-	0xab, 0x10, 0x36, 0xfc, 0x24, 0xa1, 0xf1, 0x25, 0x49, 0x6d, 0xac, 0x2f, 0xda, 0xb0, 0x15, 0xe3,
-	0xc6, 0x86, 0x9f, 0x55, 0xa0, 0xdf, 0x40, 0x23, 0xf0, 0xa3, 0x80, 0x8c, 0x52, 0x13, 0x48, 0x9a,
-	0x30, 0x73, 0xfe, 0x4b, 0xc2, 0xcc, 0xc2, 0x6a, 0x90, 0x91, 0x85, 0x13, 0x6c, 0x72, 0x36, 0x0e,
-	0xb9, 0x47, 0x49, 0x40, 0xc2, 0x84, 0x9b, 0x1b, 0x8b, 0x4e, 0xf4, 0x25, 0x03, 0x2b, 0x82, 0x70,
-	0x82, 0x65, 0x15, 0xe8, 0xe7, 0x50, 0xf1, 0x39, 0x27, 0x8c, 0x9b, 0xb7, 0xe5, 0x5a, 0x94, 0x3b,
-	0x80, 0x44, 0x0e, 0x97, 0xb0, 0xe6, 0xa0, 0x3d, 0xa8, 0x71, 0xea, 0x47, 0xec, 0x2d, 0xa1, 0xe6,
-	0x03, 0xc9, 0xcf, 0xdd, 0xb6, 0xab, 0xb1, 0xc3, 0x25, 0x3c, 0xe3, 0xa1, 0x2f, 0x01, 0x68, 0xcc,
-	0x7d, 0x4e, 0x64, 0x66, 0x3f, 0x5c, 0xcc, 0x6c, 0x2c, 0xd1, 0x63, 0x72, 0x7d, 0xb8, 0x84, 0xeb,
-	0x34, 0x15, 0xd0, 0x31, 0xac, 0x53, 0x32, 0x0c, 0x19, 0x27, 0xd4, 0x8b, 0x13, 0x42, 0x7d, 0x1e,
-	0x53, 0xf3, 0x73, 0xb9, 0xfc, 0x7e, 0x3e, 0x52, 0x8a, 0xd4, 0xd5, 0x9c, 0xc3, 0x25, 0x6c, 0xd0,
-	0x39, 0xdd, 0x7e, 0x1d, 0xaa, 0x63, 0xc2, 0x98, 0x3f, 0x24, 0x47, 0xa5, 0xda, 0xa6, 0x71, 0xe7,
-	0xa8, 0x54, 0x7b, 0x6e, 0x7c, 0x79, 0x54, 0xaa, 0xfd, 0xd6, 0x38, 0x38, 0x2a, 0xd5, 0x7a, 0x86,
-	0x8b, 0x6f, 0x91, 0x31, 0xa1, 0x43, 0x12, 0x05, 0xd7, 0x5e, 0xe2, 0x4f, 0x18, 0x11, 0xc5, 0x1d,
-	0x0d, 0x70, 0x65, 0x12, 0xc9, 0xbf, 0x68, 0xe6, 0xcc, 0xa5, 0x3f, 0x0a, 0x07, 0xc2, 0xaa, 0xc0,
-	0x7e, 0xef, 0x87, 0x23, 0x5c, 0x3f, 0x27, 0x3e, 0xe5, 0x67, 0xc4, 0xe7, 0xb8, 0x11, 0xc4, 0x63,
-	0x15, 0x91, 0x24, 0xa6, 0x1c, 0x37, 0x12, 0x1a, 0x27, 0x31, 0x23, 0x1e, 0x1b, 0xf9, 0xec, 0x1c,
-	0x57, 0x07, 0x21, 0x4b, 0x26, 0x9c, 0x88, 0x74, 0x62, 0xf1, 0xe8, 0x32, 0xd5, 0xeb, 0xb8, 0xce,
-	0xa4, 0x91, 0x1f, 0x8e, 0x3d, 0x4a, 0xae, 0x7c, 0x3a, 0xc0, 0x55, 0x6d, 0x02, 0x97, 0x2e, 0x63,
-	0x4e, 0xf0, 0x2d, 0x4d, 0x55, 0x5a, 0x7f, 0x84, 0x2b, 0x6f, 0x29, 0x21, 0x7f, 0x24, 0xd6, 0x77,
-	0x05, 0x28, 0xcb, 0x8a, 0x42, 0xb7, 0xa1, 0x1c, 0xc5, 0x51, 0x40, 0x74, 0x93, 0x52, 0x02, 0x7a,
-	0x00, 0xab, 0x21, 0x63, 0x13, 0x32, 0xf0, 0x7c, 0xee, 0x8d, 0x99, 0xac, 0xd3, 0x12, 0x06, 0xa5,
-	0xb3, 0xf9, 0xd7, 0x0c, 0x59, 0xd0, 0x20, 0xd3, 0x24, 0xa4, 0x84, 0x69, 0xca, 0xb2, 0xa4, 0xac,
-	0x68, 0xa5, 0xe4, 0x7c, 0x06, 0x2b, 0x2a, 0x5b, 0xbd, 0x73, 0x9f, 0x9d, 0xcb, 0x42, 0x5d, 0xc5,
-	0xa0, 0x54, 0x87, 0x3e, 0x3b, 0xb7, 0x8e, 0xa0, 0x96, 0x16, 0x1d, 0xba, 0x07, 0x35, 0x9d, 0xf2,
-	0x54, 0xfb, 0x32, 0x93, 0x17, 0x37, 0x2b, 0x2e, 0x6c, 0x66, 0xfd, 0x77, 0x19, 0x1a, 0xb9, 0x42,
-	0x14, 0x6d, 0x86, 0xfb, 0x74, 0x48, 0xb8, 0xee, 0x3f, 0x5a, 0x42, 0x3f, 0x85, 0x32, 0x8d, 0x27,
-	0x5c, 0x35, 0xc1, 0xb9, 0x36, 0x83, 0x05, 0x70, 0xb8, 0x84, 0x15, 0x43, 0xe6, 0xf0, 0x39, 0x8d,
-	0x39, 0x1f, 0x11, 0xdd, 0x94, 0xf2, 0x39, 0xac, 0x31, 0x99, 0xc3, 0xfa, 0x5b, 0x98, 0x97, 0x39,
-	0x21, 0xcf, 0x3b, 0x67, 0xbe, 0x27, 0x00, 0x61, 0x5e, 0x32, 0x04, 0x95, 0x05, 0xfe, 0x48, 0x35,
-	0xaa, 0x39, 0x6a, 0x5f, 0x00, 0x82, 0x2a, 0x19, 0xa2, 0xf6, 0x54, 0xba, 0x9b, 0x95, 0xc5, 0xda,
-	0x53, 0x55, 0x21, 0x6a, 0x4f, 0x71, 0xd0, 0x53, 0x40, 0x22, 0x69, 0x26, 0x34, 0x20, 0xcc, 0x13,
-	0xdd, 0x28, 0xa4, 0x64, 0x60, 0x56, 0xe5, 0xad, 0xad, 0xcf, 0x10, 0xac, 0x01, 0x11, 0xa8, 0x24,
-	0x1e, 0x85, 0xc1, 0xb5, 0x0a, 0x54, 0x4d, 0x05, 0x4a, 0xa9, 0x44, 0xa0, 0xd0, 0x33, 0xd8, 0x20,
-	0xd3, 0x84, 0x04, 0x9c, 0x0c, 0xbc, 0x21, 0x89, 0x44, 0xa1, 0x88, 0x26, 0x54, 0x97, 0x06, 0x51,
-	0x0a, 0xbd, 0x9a, 0x21, 0xa2, 0x09, 0x5f, 0xf9, 0xa1, 0x8c, 0x15, 0xa8, 0x26, 0x2c, 0x44, 0x95,
-	0x37, 0x97, 0xfe, 0x68, 0x42, 0x44, 0x20, 0x69, 0xc8, 0x2e, 0xcc, 0x15, 0x15, 0x4a, 0xa9, 0xb4,
-	0x39, 0x0e, 0xd9, 0x85, 0x08, 0x1c, 0x25, 0x3e, 0x8b, 0x23, 0x73, 0x55, 0x05, 0x4e, 0x49, 0xfb,
-	0x25, 0x28, 0xc6, 0x89, 0xf5, 0x4b, 0x28, 0xcb, 0x28, 0xa1, 0x67, 0x50, 0x3b, 0xf3, 0x83, 0x0b,
-	0x12, 0x0d, 0x98, 0x59, 0x90, 0xed, 0x3c, 0x37, 0xa9, 0xf6, 0x15, 0x86, 0x67, 0x24, 0xeb, 0x57,
-	0x50, 0xd5, 0x4a, 0x31, 0x9a, 0x23, 0x7f, 0x4c, 0x74, 0x66, 0xc8, 0x6f, 0xf4, 0x29, 0xc0, 0x15,
-	0x09, 0x87, 0xe7, 0xdc, 0x3b, 0x4b, 0x54, 0x8a, 0x35, 0x70, 0x5d, 0x69, 0xf6, 0x13, 0x66, 0xf5,
-	0xa0, 0x96, 0xc6, 0x1b, 0xed, 0xc2, 0x86, 0xee, 0xf1, 0xcc, 0x4b, 0x08, 0xf5, 0x18, 0x09, 0xe2,
-	0x48, 0xcd, 0x39, 0x79, 0xc1, 0x0a, 0xea, 0x11, 0xda, 0x97, 0x80, 0xa8, 0xb2, 0xb3, 0x09, 0x65,
-	0x5c, 0x27, 0xae, 0x12, 0xac, 0xcf, 0xa0, 0x2c, 0x13, 0x42, 0x1c, 0x58, 0x26, 0x84, 0xb2, 0x50,
-	0xc3, 0x5a, 0xb2, 0x1e, 0x41, 0x59, 0xa6, 0x81, 0x28, 0x0e, 0x4a, 0x92, 0x51, 0x18, 0xf8, 0x4c,
-	0x52, 0x1a, 0x78, 0x26, 0x5b, 0x6f, 0xa0, 0xa2, 0xe2, 0x8f, 0xb6, 0x01, 0x02, 0x4a, 0x06, 0x24,
-	0xe2, 0xa1, 0x3f, 0xd2, 0x47, 0xcb, 0x68, 0x90, 0x09, 0xd5, 0x4b, 0x42, 0x99, 0x88, 0x5c, 0x51,
-	0x4d, 0x64, 0x2d, 0x0a, 0x07, 0x06, 0xe1, 0x50, 0x74, 0xf6, 0x65, 0x35, 0x91, 0x95, 0x64, 0xd9,
-	0xd0, 0xc8, 0x0d, 0x26, 0xf4, 0x79, 0x5a, 0xa5, 0x7a, 0x83, 0xb9, 0x82, 0xb0, 0x35, 0x86, 0x67,
-	0x2c, 0xeb, 0x9f, 0x05, 0xa8, 0xa5, 0x6a, 0x31, 0xb8, 0x75, 0x47, 0xd0, 0xaf, 0x02, 0x51, 0xe5,
-	0x52, 0xd1, 0x1e, 0xe4, 0x3a, 0x40, 0x71, 0xae, 0x03, 0x3c, 0x95, 0xae, 0x0f, 0xc2, 0x40, 0x79,
-	0x38, 0xf7, 0x28, 0x79, 0xad, 0x20, 0x9c, 0x72, 0x16, 0x1b, 0x46, 0x69, 0xb1, 0x3b, 0x7d, 0x91,
-	0x7d, 0x0f, 0x95, 0x17, 0x47, 0xcd, 0xcd, 0x43, 0x2c, 0xf3, 0x4c, 0xfa, 0x19, 0xac, 0x66, 0xc7,
-	0xec, 0x47, 0x0f, 0x64, 0xfd, 0x1a, 0x1a, 0xb9, 0x89, 0x2a, 0x4e, 0x91, 0x4e, 0x5f, 0x75, 0x79,
-	0x1b, 0xf9, 0xe1, 0x24, 0x21, 0x9c, 0x72, 0xac, 0x7f, 0x17, 0xa1, 0x9a, 0x2e, 0xfd, 0xa1, 0x9b,
-	0x23, 0x53, 0x12, 0x4c, 0xc4, 0xd4, 0xd3, 0x37, 0x97, 0xca, 0xe8, 0x11, 0x34, 0xde, 0x92, 0x28,
-	0x20, 0x5e, 0x10, 0x4f, 0x22, 0x4e, 0xa8, 0x6e, 0xd4, 0xab, 0x52, 0xd9, 0x54, 0x3a, 0x91, 0x19,
-	0x62, 0x6a, 0x8f, 0x13, 0xf5, 0x9c, 0x6a, 0xe0, 0x54, 0x44, 0xcf, 0xa1, 0xc2, 0xb8, 0xcf, 0x27,
-	0x4c, 0x5e, 0xd1, 0xda, 0xfc, 0xc3, 0x47, 0x3a, 0xd7, 0x97, 0x04, 0xac, 0x89, 0x62, 0x89, 0x2e,
-	0xdf, 0xca, 0xe2, 0x92, 0x03, 0x3f, 0x1c, 0x89, 0x3b, 0x95, 0x84, 0xb4, 0xb2, 0x55, 0xc5, 0xb3,
-	0xc9, 0x88, 0xcb, 0x1e, 0xb5, 0x8a, 0xb5, 0x84, 0x7e, 0x22, 0x9e, 0x5f, 0x69, 0x1f, 0x93, 0x05,
-	0x52, 0x93, 0xde, 0x37, 0x66, 0xda, 0x53, 0x46, 0x06, 0xf9, 0x50, 0xd6, 0x7f, 0x64, 0x28, 0x9b,
-	0x50, 0x51, 0x6f, 0x16, 0xf4, 0x12, 0x56, 0xd4, 0x9b, 0x45, 0x75, 0x35, 0x15, 0x9a, 0xbb, 0x8b,
-	0x8f, 0x1b, 0x09, 0xe3, 0x2c, 0xd7, 0xfa, 0x4b, 0x01, 0x56, 0x32, 0xe0, 0xc7, 0xc3, 0x64, 0x42,
-	0xf5, 0x2a, 0xe4, 0x11, 0x61, 0x4c, 0x47, 0x29, 0x15, 0x45, 0x03, 0x56, 0x27, 0x56, 0x0d, 0x58,
-	0x15, 0x21, 0x28, 0x95, 0x6c, 0xc0, 0xb9, 0x13, 0x96, 0x7e, 0xe4, 0x09, 0xf7, 0xa0, 0x96, 0xbe,
-	0xb2, 0xd0, 0x1a, 0x14, 0x79, 0xac, 0x3d, 0x2a, 0xf2, 0x58, 0xdc, 0xb8, 0x3f, 0x16, 0xd1, 0xd7,
-	0x2d, 0x49, 0x4b, 0xd6, 0x57, 0x50, 0x9f, 0xbd, 0xb1, 0xd0, 0x2e, 0x54, 0x23, 0x72, 0xf5, 0xff,
-	0x7e, 0x65, 0xdc, 0xec, 0x59, 0x89, 0xc8, 0xd5, 0x31, 0xb9, 0xb6, 0xbe, 0x02, 0x63, 0xfe, 0x85,
-	0x85, 0x1e, 0xc3, 0xad, 0x34, 0x17, 0xbd, 0x21, 0x8d, 0x27, 0x89, 0x6a, 0xd6, 0x75, 0xbc, 0x96,
-	0xaa, 0x5f, 0x49, 0xad, 0xf5, 0xa7, 0x22, 0x54, 0xb0, 0x0a, 0xfb, 0x47, 0x6f, 0xf1, 0x29, 0x94,
-	0x99, 0x1c, 0x84, 0x45, 0x99, 0x5d, 0xf9, 0x38, 0x49, 0x92, 0xc8, 0x47, 0x82, 0x15, 0x4b, 0xfc,
-	0xec, 0x49, 0x7b, 0x91, 0x7a, 0xa4, 0x34, 0xf0, 0x8d, 0x42, 0x35, 0x56, 0x3d, 0x1e, 0x4b, 0x69,
-	0x63, 0xd5, 0x53, 0xf1, 0x1e, 0xd4, 0xe4, 0x08, 0x0c, 0x89, 0x48, 0x7e, 0xe1, 0xf2, 0x4c, 0x46,
-	0x0f, 0x61, 0x95, 0x92, 0x20, 0xa6, 0x03, 0x2f, 0x8c, 0x06, 0x64, 0x2a, 0x33, 0xbd, 0x84, 0x57,
-	0x94, 0xae, 0x2d, 0x54, 0xd9, 0x9a, 0xaa, 0xe6, 0x6b, 0xea, 0x91, 0xe8, 0x4e, 0xe2, 0xec, 0xe2,
-	0x84, 0xe2, 0x77, 0x8a, 0x4a, 0xea, 0xd5, 0x99, 0xf2, 0x80, 0x90, 0x9d, 0x97, 0x50, 0xd5, 0xbf,
-	0xb5, 0x90, 0x09, 0xb7, 0x8f, 0x9d, 0x6f, 0x3d, 0xf7, 0xdb, 0x9e, 0xe3, 0x9d, 0x76, 0xfa, 0x3d,
-	0xa7, 0xd9, 0x3e, 0x68, 0x3b, 0x2d, 0x63, 0x09, 0xdd, 0x06, 0x63, 0x86, 0x38, 0xad, 0xbd, 0x17,
-	0x2f, 0x9e, 0xbf, 0x34, 0x0a, 0x3b, 0xdf, 0x15, 0xa0, 0xd2, 0x4d, 0xe4, 0xd2, 0xbb, 0xb0, 0xd1,
-	0xed, 0x7d, 0x68, 0xe5, 0x3a, 0x34, 0x52, 0x00, 0x77, 0x4f, 0x5d, 0xc7, 0x28, 0x08, 0x63, 0xa9,
-	0xca, 0x3d, 0xc4, 0x5d, 0xd7, 0x3d, 0x71, 0x8c, 0x62, 0x96, 0xd8, 0xb3, 0x4f, 0xfb, 0x8e, 0xb1,
-	0x9c, 0x55, 0xf5, 0x9b, 0xf6, 0x89, 0x63, 0x94, 0x10, 0x82, 0xb5, 0x1b, 0x73, 0xae, 0xed, 0x3a,
-	0x46, 0x79, 0xe7, 0x18, 0xaa, 0xba, 0x31, 0x0b, 0x37, 0x5e, 0x3b, 0xb8, 0xd5, 0x6e, 0xba, 0x73,
-	0x6e, 0x6c, 0xc0, 0xad, 0x14, 0xb0, 0x7b, 0x3d, 0xdc, 0x7d, 0x2d, 0x1c, 0x41, 0xb0, 0x96, 0x2a,
-	0xb1, 0x73, 0xe4, 0x34, 0x5d, 0xa3, 0xb8, 0x13, 0x88, 0xd7, 0x5d, 0xa6, 0xdb, 0xa0, 0x6d, 0xb8,
-	0x87, 0x9d, 0xa6, 0xd3, 0xee, 0xb9, 0x5e, 0xdf, 0xb5, 0xdd, 0xd3, 0xfe, 0x9c, 0xe5, 0xbb, 0xb0,
-	0x31, 0x87, 0xb7, 0xba, 0x1d, 0x61, 0x7d, 0x0b, 0x36, 0xe7, 0x80, 0x03, 0xbb, 0x7d, 0xe2, 0xb4,
-	0x8c, 0xe2, 0xce, 0xdf, 0x0b, 0xd0, 0xc8, 0x35, 0x28, 0xb1, 0x8b, 0x40, 0x4f, 0xb1, 0xe3, 0x61,
-	0xc7, 0xee, 0x77, 0x3b, 0x73, 0xbb, 0x58, 0xb0, 0x3d, 0x87, 0x63, 0xe7, 0x77, 0xa7, 0x4e, 0xdf,
-	0xf5, 0xda, 0x9d, 0xd7, 0xf6, 0x49, 0xbb, 0x65, 0x14, 0x3e, 0x68, 0x03, 0x3b, 0x76, 0xf3, 0xd0,
-	0xde, 0x97, 0x37, 0xbc, 0x05, 0x9b, 0x73, 0xf8, 0x81, 0xd3, 0x69, 0x3a, 0x2d, 0x63, 0x59, 0x44,
-	0x7e, 0x0e, 0x3a, 0x69, 0x7f, 0xdd, 0x76, 0x8d, 0xd2, 0x07, 0x10, 0x07, 0xe3, 0x2e, 0x36, 0xca,
-	0x3b, 0x7f, 0x2d, 0xc2, 0x4a, 0xa6, 0x0e, 0xd0, 0x7d, 0x30, 0xed, 0xa6, 0xdb, 0xee, 0x76, 0xe4,
-	0x71, 0x9d, 0xc5, 0x6b, 0xca, 0xa1, 0x2d, 0xa7, 0x23, 0x80, 0x82, 0xd8, 0x20, 0x07, 0xf4, 0x9c,
-	0x4e, 0xab, 0xdd, 0x79, 0x65, 0x14, 0xd1, 0x27, 0x70, 0x37, 0x87, 0xd8, 0xa7, 0xee, 0x61, 0x17,
-	0xb7, 0xdf, 0x48, 0x8f, 0xb7, 0x60, 0x33, 0x07, 0xaa, 0x00, 0x3a, 0x2d, 0xe5, 0x72, 0x0e, 0x72,
-	0xbe, 0xe9, 0xb5, 0xb1, 0xd3, 0x32, 0xca, 0xe8, 0x1e, 0xdc, 0xc9, 0x21, 0x4d, 0xbb, 0xd3, 0x74,
-	0x4e, 0x44, 0x4c, 0x2a, 0x0b, 0x06, 0xed, 0x7e, 0xbf, 0xfd, 0xaa, 0xe3, 0xb4, 0x8c, 0x2a, 0xda,
-	0x84, 0xf5, 0xbc, 0xef, 0x22, 0xc0, 0x35, 0xf4, 0x29, 0x6c, 0xcd, 0x1d, 0xd8, 0xf9, 0xc6, 0x69,
-	0x9e, 0xba, 0xf2, 0xba, 0xeb, 0xfb, 0x0f, 0xff, 0xf1, 0x6e, 0xbb, 0xf0, 0xfd, 0xbb, 0xed, 0xc2,
-	0x7f, 0xde, 0x6d, 0x17, 0xfe, 0xfc, 0x7e, 0x7b, 0xe9, 0xfb, 0xf7, 0xdb, 0x4b, 0xff, 0x7a, 0xbf,
-	0xbd, 0xf4, 0xa6, 0xaa, 0xff, 0xad, 0x73, 0x56, 0x91, 0xff, 0xd1, 0xf9, 0xe2, 0x7f, 0x01, 0x00,
-	0x00, 0xff, 0xff, 0xe3, 0x55, 0x58, 0x20, 0xe8, 0x11, 0x00, 0x00,
+	// 2732 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x8c, 0x59, 0xcd, 0x73, 0xdb, 0xc6,
+	0x15, 0x17, 0x3f, 0xc4, 0x8f, 0x27, 0x4a, 0x86, 0x56, 0xfe, 0x80, 0x9d, 0x58, 0xb6, 0xe1, 0x69,
+	0x93, 0x3a, 0xb5, 0x1c, 0x2b, 0x71, 0x27, 0x6e, 0xd3, 0x0f, 0x88, 0x84, 0x4c, 0x5a, 0x34, 0x49,
+	0x2f, 0x21, 0x35, 0xc9, 0x05, 0x03, 0x81, 0x2b, 0x09, 0x35, 0x09, 0x20, 0x00, 0x28, 0x53, 0x3d,
+	0xe7, 0xd6, 0x4b, 0x67, 0x7a, 0xeb, 0x4c, 0x67, 0xda, 0x6b, 0xff, 0x8c, 0x9e, 0x3a, 0xd3, 0x4b,
+	0x8e, 0x9d, 0xe9, 0xa5, 0x93, 0xcc, 0xf4, 0xef, 0xe8, 0xbc, 0xdd, 0x05, 0x08, 0x90, 0xb2, 0x9d,
+	0x1b, 0xde, 0xfb, 0xfd, 0xf6, 0xed, 0xdb, 0x7d, 0x6f, 0xdf, 0xbe, 0x25, 0x61, 0x6b, 0x12, 0x84,
+	0xa3, 0x47, 0xf1, 0xec, 0xd1, 0xf9, 0xe3, 0x47, 0xf1, 0x6c, 0x27, 0x08, 0xfd, 0xd8, 0x27, 0x80,
+	0xca, 0x9d, 0x78, 0xb6, 0x73, 0xfe, 0x58, 0xeb, 0x43, 0xd1, 0x9c, 0x11, 0x02, 0xe5, 0x63, 0x7f,
+	0x74, 0xa1, 0x16, 0xee, 0x16, 0x3e, 0x6c, 0x50, 0xfe, 0x4d, 0x9e, 0x00, 0x44, 0xee, 0xa9, 0x67,
+	0xc7, 0xd3, 0x90, 0x45, 0x6a, 0xf1, 0x6e, 0xe9, 0xc3, 0xb5, 0xdd, 0x6b, 0x3b, 0xf3, 0xa1, 0x3b,
+	0xc3, 0x04, 0xa5, 0x19, 0xa2, 0x66, 0x41, 0x3d, 0x05, 0xc8, 0xa7, 0x00, 0xc1, 0xf4, 0x78, 0xec,
+	0x3a, 0xd6, 0x2b, 0x26, 0xac, 0x2f, 0xd8, 0x18, 0x70, 0xf4, 0x80, 0x5d, 0xd0, 0x7a, 0x90, 0x7c,
+	0x92, 0xf7, 0xa1, 0x9e, 0x1a, 0x54, 0x8b, 0xdc, 0xa5, 0xb9, 0x42, 0xdb, 0x87, 0x7a, 0x3a, 0x8a,
+	0x7c, 0x00, 0xe5, 0xf8, 0x22, 0x60, 0xdc, 0xf4, 0xc6, 0xee, 0x56, 0xd6, 0xf4, 0x01, 0xbb, 0x30,
+	0x2f, 0x02, 0x46, 0x39, 0x81, 0x28, 0x50, 0x42, 0x17, 0x84, 0x35, 0xfc, 0xd4, 0xfe, 0xb0, 0x06,
+	0xe5, 0x3d, 0x5c, 0xe8, 0x4d, 0xa8, 0x39, 0x67, 0xb6, 0xeb, 0x59, 0xee, 0x88, 0xdb, 0xa9, 0xd3,
+	0x2a, 0x97, 0x3b, 0x23, 0x72, 0x1d, 0x2a, 0x38, 0x31, 0x0b, 0xe5, 0x40, 0x29, 0x91, 0x0f, 0x60,
+	0x35, 0xf6, 0x5f, 0x31, 0x4f, 0x2d, 0xf1, 0x25, 0x6d, 0x66, 0xe7, 0x35, 0x11, 0xa0, 0x02, 0x27,
+	0xef, 0x41, 0xfd, 0xd4, 0x8e, 0xac, 0xb1, 0x3b, 0x71, 0x63, 0xb5, 0x7c, 0xb7, 0xf0, 0x61, 0x99,
+	0xd6, 0x4e, 0xed, 0xa8, 0x8b, 0x32, 0xb9, 0x01, 0xd5, 0x89, 0x3d, 0xb3, 0x4e, 0x18, 0x53, 0x57,
+	0x39, 0x54, 0x99, 0xd8, 0xb3, 0x7d, 0xc6, 0xc8, 0x2e, 0xd4, 0x1d, 0x5f, 0x4c, 0x15, 0xa9, 0x15,
+	0xbe, 0xf3, 0x57, 0xb3, 0x53, 0x34, 0x25, 0x48, 0xe7, 0x34, 0xb2, 0x07, 0x1b, 0x21, 0xfb, 0x7a,
+	0xca, 0xa2, 0xd8, 0xb2, 0x9d, 0xd8, 0xf5, 0x3d, 0x55, 0xe1, 0xbe, 0xdd, 0xcc, 0x0e, 0xa4, 0x82,
+	0xa1, 0x73, 0x42, 0x7b, 0x85, 0xae, 0x87, 0x59, 0x05, 0xda, 0xb0, 0x83, 0x20, 0xf4, 0xcf, 0x59,
+	0x62, 0x63, 0x73, 0xd9, 0x86, 0x2e, 0x18, 0x73, 0x1b, 0x76, 0x56, 0x41, 0x7e, 0x0d, 0xeb, 0x8e,
+	0xed, 0x39, 0x6c, 0x9c, 0x98, 0x20, 0xdc, 0x84, 0x9a, 0xf3, 0x9f, 0x13, 0x52, 0x0b, 0x0d, 0x27,
+	0x23, 0xa3, 0x13, 0xd1, 0xf4, 0x78, 0xe2, 0xc6, 0x56, 0xc8, 0x1c, 0xe6, 0x06, 0xb1, 0xba, 0xb5,
+	0xec, 0xc4, 0x90, 0x33, 0xa8, 0x20, 0xa0, 0x13, 0x51, 0x56, 0x41, 0x7e, 0x0a, 0x15, 0x3b, 0x8e,
+	0x59, 0x14, 0xab, 0x57, 0xf9, 0x58, 0x92, 0x5b, 0x00, 0x47, 0xda, 0x2b, 0x54, 0x72, 0xc8, 0x2e,
+	0xd4, 0xe2, 0xd0, 0xf6, 0xa2, 0x13, 0x16, 0xaa, 0x77, 0x39, 0x3f, 0xb7, 0xdb, 0xa6, 0xc4, 0xda,
+	0x2b, 0x34, 0xe5, 0x91, 0x9f, 0x01, 0x84, 0x7e, 0x6c, 0xc7, 0x8c, 0x67, 0xf6, 0xbd, 0xe5, 0xcc,
+	0xa6, 0x1c, 0x3d, 0x60, 0x17, 0xed, 0x15, 0x5a, 0x0f, 0x13, 0x81, 0x1c, 0xc0, 0x66, 0xc8, 0x4e,
+	0xdd, 0x28, 0x66, 0xa1, 0xe5, 0x07, 0x2c, 0xb4, 0x63, 0x3f, 0x54, 0x3f, 0xe6, 0xc3, 0xdf, 0xcf,
+	0x47, 0x4a, 0x90, 0xfa, 0x92, 0xd3, 0x5e, 0xa1, 0x4a, 0xb8, 0xa0, 0x23, 0x3f, 0xc6, 0x63, 0xeb,
+	0x8d, 0xd4, 0xc7, 0x7c, 0xbc, 0x92, 0x1d, 0xbf, 0xe7, 0x7b, 0xa3, 0xf6, 0x0a, 0xe5, 0x38, 0x6e,
+	0xc7, 0xd4, 0xe3, 0xcc, 0xdd, 0xe5, 0xed, 0x38, 0xe4, 0x08, 0x6e, 0x87, 0xe0, 0x90, 0x1e, 0x90,
+	0xd4, 0xc5, 0x73, 0x7b, 0xec, 0x8e, 0xb8, 0x8f, 0x9f, 0xf0, 0x91, 0xb7, 0x2f, 0xf3, 0xf1, 0x28,
+	0x21, 0xb5, 0x57, 0x68, 0xba, 0xba, 0x54, 0x29, 0x66, 0xff, 0x9d, 0xed, 0x8e, 0xd5, 0x4f, 0x2f,
+	0x9b, 0x1d, 0x11, 0x31, 0x3b, 0x7e, 0x91, 0x27, 0x50, 0x3f, 0x63, 0x76, 0x18, 0x1f, 0x33, 0x3b,
+	0x56, 0x9f, 0x2c, 0xef, 0x6b, 0x3b, 0x01, 0x71, 0x5f, 0x53, 0x26, 0x4f, 0x3b, 0x7f, 0x22, 0xb2,
+	0x26, 0xf0, 0xc3, 0x58, 0xfd, 0xcd, 0x25, 0x69, 0xc7, 0x09, 0x94, 0xe3, 0x3c, 0xed, 0x32, 0x32,
+	0x1a, 0x08, 0x42, 0x3f, 0xf0, 0x23, 0x66, 0x45, 0x63, 0x3b, 0x3a, 0x53, 0xf5, 0x65, 0x03, 0x03,
+	0x41, 0x18, 0x22, 0x8e, 0x06, 0x82, 0x8c, 0x4c, 0x1e, 0x41, 0x75, 0xe4, 0x46, 0xc1, 0x34, 0x66,
+	0xea, 0x1e, 0x1f, 0x9a, 0xab, 0x46, 0x2d, 0x01, 0xb5, 0x57, 0x68, 0xc2, 0xc2, 0x19, 0x43, 0x16,
+	0xf9, 0xe3, 0xf3, 0x64, 0xc6, 0xe6, 0xf2, 0x8c, 0x54, 0x10, 0xd2, 0x19, 0xc3, 0x8c, 0x4c, 0x3e,
+	0x07, 0x79, 0x72, 0xe4, 0xf8, 0x16, 0x1f, 0x7f, 0x63, 0xf9, 0xa4, 0x25, 0xc3, 0xd7, 0x9c, 0xb9,
+	0xc8, 0x47, 0x8f, 0x6d, 0x77, 0x62, 0x85, 0xec, 0xb5, 0x1d, 0x8e, 0x54, 0xe3, 0x92, 0xd1, 0x88,
+	0x53, 0x0e, 0xf3, 0xd1, 0x73, 0x71, 0xaf, 0x0e, 0xd5, 0x09, 0x8b, 0x22, 0xfb, 0x94, 0x3d, 0x2f,
+	0xd7, 0xae, 0x29, 0xd7, 0x9f, 0x97, 0x6b, 0x03, 0xc5, 0xa4, 0x57, 0xd8, 0x84, 0x85, 0xa7, 0xcc,
+	0x73, 0x2e, 0xac, 0xc0, 0x9e, 0x46, 0x8c, 0x56, 0xe5, 0x1e, 0xd1, 0xf2, 0xb9, 0x1f, 0x33, 0x7a,
+	0x45, 0x3a, 0x2c, 0xb4, 0xf6, 0x98, 0x56, 0x4e, 0x42, 0xc6, 0x7e, 0xcf, 0xb4, 0x6f, 0x0a, 0xb0,
+	0xca, 0x2b, 0x27, 0xb9, 0x0a, 0xab, 0x9e, 0xef, 0x39, 0x4c, 0x5e, 0x46, 0x42, 0x20, 0x77, 0xa1,
+	0xe1, 0x46, 0xd1, 0x94, 0x8d, 0x2c, 0x3b, 0xb6, 0x26, 0x11, 0xaf, 0xc7, 0x65, 0x0a, 0x42, 0xa7,
+	0xc7, 0x2f, 0x22, 0xa2, 0xc1, 0x3a, 0x9b, 0x05, 0x6e, 0xc8, 0x22, 0x49, 0x29, 0x71, 0xca, 0x9a,
+	0x54, 0x72, 0xce, 0x1d, 0x58, 0x13, 0x55, 0xc9, 0x3a, 0xc3, 0x0d, 0x2b, 0xf3, 0x19, 0x40, 0xa8,
+	0xda, 0x76, 0x74, 0xa6, 0x3d, 0x87, 0x5a, 0x52, 0x5c, 0xc9, 0x2d, 0xa8, 0xc9, 0xd2, 0x16, 0x4a,
+	0x5f, 0x52, 0x79, 0x79, 0xb2, 0xe2, 0xd2, 0x64, 0xda, 0xff, 0x4a, 0xb0, 0x9e, 0x2b, 0xb8, 0x78,
+	0x9d, 0xc4, 0x76, 0x78, 0xca, 0x62, 0x79, 0xcf, 0x48, 0x89, 0xfc, 0x04, 0x56, 0x43, 0x1f, 0x13,
+	0xa7, 0xb8, 0x7c, 0x9d, 0x50, 0x5f, 0xa4, 0x8d, 0x60, 0xf0, 0x5a, 0x75, 0x16, 0xfa, 0x71, 0x3c,
+	0x66, 0xf2, 0xf2, 0xc9, 0xd7, 0x2a, 0x89, 0xf1, 0x5a, 0x25, 0xbf, 0xd1, 0x3c, 0x0f, 0x06, 0x5f,
+	0xef, 0x82, 0xf9, 0x01, 0x02, 0x68, 0x9e, 0x33, 0x90, 0x1a, 0x39, 0xf6, 0x58, 0x5c, 0x48, 0x0b,
+	0xd4, 0x21, 0x02, 0x48, 0xe5, 0x0c, 0x3c, 0xd6, 0xa2, 0xac, 0xa9, 0x95, 0xe5, 0x63, 0x2d, 0xaa,
+	0x1f, 0x1e, 0x6b, 0xc1, 0x21, 0x0f, 0xb1, 0xa8, 0x44, 0xfe, 0x34, 0x74, 0x58, 0x64, 0xe1, 0xad,
+	0xe3, 0x86, 0x6c, 0xa4, 0x56, 0xf9, 0xae, 0x6d, 0xa6, 0x08, 0x95, 0x00, 0x06, 0x2a, 0xf0, 0xc7,
+	0xae, 0x73, 0x21, 0x02, 0x55, 0x13, 0x81, 0x12, 0xaa, 0xb6, 0x38, 0x6d, 0x5b, 0x6c, 0x16, 0x30,
+	0x27, 0x66, 0x23, 0xeb, 0x94, 0x79, 0x58, 0x10, 0xf1, 0xb2, 0xa9, 0x73, 0x83, 0x24, 0x81, 0x9e,
+	0xa5, 0x08, 0x5e, 0xb6, 0xaf, 0x6d, 0x97, 0xc7, 0x0a, 0xc4, 0x65, 0x8b, 0xa2, 0xc8, 0x9b, 0x73,
+	0x7b, 0x3c, 0x65, 0x18, 0xc8, 0xd0, 0x8d, 0x5e, 0xa9, 0x6b, 0x22, 0x94, 0x5c, 0xa9, 0xc7, 0xd4,
+	0x8d, 0x5e, 0x61, 0xe0, 0x42, 0x66, 0x47, 0xbe, 0xa7, 0x36, 0x44, 0xe0, 0x84, 0xb4, 0x57, 0x86,
+	0xa2, 0x1f, 0x68, 0x9f, 0xc1, 0x2a, 0x8f, 0x12, 0x79, 0x04, 0xb5, 0x63, 0xdb, 0x79, 0xc5, 0xbc,
+	0x51, 0xa4, 0x16, 0xf8, 0xb5, 0x9d, 0xab, 0x01, 0x7b, 0x02, 0xa3, 0x29, 0x49, 0xfb, 0x1c, 0xaa,
+	0x52, 0x89, 0x2d, 0x98, 0x67, 0x4f, 0x98, 0xcc, 0x0c, 0xfe, 0x4d, 0x6e, 0x03, 0xbc, 0x66, 0xee,
+	0xe9, 0x59, 0x6c, 0x1d, 0x07, 0x22, 0xc5, 0xd6, 0x69, 0x5d, 0x68, 0xf6, 0x82, 0x48, 0x1b, 0x40,
+	0x2d, 0x89, 0x37, 0xd9, 0x81, 0x2d, 0x79, 0x97, 0x47, 0x56, 0xc0, 0x42, 0x2b, 0x62, 0x0e, 0xd6,
+	0xfb, 0x42, 0xb2, 0xc1, 0x02, 0x1a, 0xb0, 0x70, 0xc8, 0x01, 0x3c, 0x65, 0xc7, 0xd3, 0x30, 0x8a,
+	0x65, 0xe2, 0x0a, 0x41, 0xbb, 0x03, 0xab, 0x3c, 0x21, 0x70, 0xc1, 0x3c, 0x21, 0x84, 0x85, 0x1a,
+	0x95, 0x92, 0x76, 0x1f, 0x56, 0x79, 0x1a, 0xe0, 0xe1, 0x08, 0x59, 0x30, 0x76, 0x1d, 0x3b, 0xe2,
+	0x94, 0x75, 0x9a, 0xca, 0xda, 0x57, 0x50, 0x11, 0xf1, 0x27, 0xdb, 0x00, 0x4e, 0xc8, 0x46, 0xcc,
+	0x8b, 0x5d, 0x7b, 0x2c, 0x97, 0x96, 0xd1, 0x10, 0x15, 0xaa, 0xe7, 0x2c, 0x8c, 0x30, 0x72, 0x45,
+	0xd1, 0x79, 0x49, 0x11, 0x1d, 0x18, 0xb9, 0xa7, 0x78, 0x83, 0x97, 0x44, 0xe7, 0x25, 0x24, 0x4d,
+	0x87, 0xf5, 0x5c, 0x03, 0x42, 0x3e, 0x4e, 0x4e, 0xa9, 0x9c, 0x60, 0xe1, 0x40, 0xe8, 0x12, 0xa3,
+	0x29, 0x4b, 0xfb, 0x57, 0x01, 0x6a, 0x89, 0x1a, 0x1b, 0x34, 0x59, 0x11, 0x64, 0xf7, 0x87, 0xa7,
+	0x9c, 0x2b, 0x3a, 0xa3, 0x5c, 0x05, 0x28, 0x2e, 0x54, 0x80, 0x87, 0xdc, 0xf5, 0x91, 0xeb, 0x08,
+	0x0f, 0x17, 0x9a, 0xcf, 0x23, 0x01, 0xd1, 0x84, 0xb3, 0x5c, 0x30, 0xca, 0xcb, 0xd5, 0xe9, 0x93,
+	0x6c, 0xdf, 0xbb, 0xba, 0x7c, 0xf5, 0xcd, 0x1b, 0xee, 0x4c, 0x3b, 0xfc, 0x11, 0x34, 0xb2, 0xed,
+	0xd4, 0x5b, 0x17, 0xa4, 0xfd, 0x0a, 0xd6, 0x73, 0x9d, 0x13, 0xae, 0x22, 0xe9, 0xb2, 0x0a, 0xcb,
+	0x97, 0x96, 0x64, 0xd1, 0x84, 0xa3, 0xfd, 0xa7, 0x08, 0xd5, 0x64, 0xe8, 0xbb, 0x76, 0x8e, 0xcd,
+	0x98, 0x33, 0xc5, 0xce, 0x41, 0xee, 0x5c, 0x22, 0x93, 0xfb, 0xb0, 0x7e, 0xc2, 0x3c, 0x87, 0x59,
+	0x8e, 0x3f, 0xf5, 0x62, 0x16, 0xca, 0x42, 0xdd, 0xe0, 0xca, 0xa6, 0xd0, 0x61, 0x66, 0x60, 0x77,
+	0x36, 0x09, 0x44, 0xdb, 0xbc, 0x4e, 0x13, 0x91, 0x3c, 0x86, 0x4a, 0x14, 0xdb, 0xf1, 0x34, 0xe2,
+	0x5b, 0xb4, 0xb1, 0xd8, 0xe0, 0x72, 0xe7, 0x86, 0x9c, 0x40, 0x25, 0x11, 0x87, 0xc8, 0xe3, 0x5b,
+	0x59, 0x1e, 0xb2, 0x6f, 0xbb, 0x63, 0xdc, 0x53, 0x4e, 0x48, 0x4e, 0xb6, 0x38, 0xf1, 0xd1, 0x74,
+	0x1c, 0xf3, 0x1a, 0xd5, 0xa0, 0x52, 0x22, 0x3f, 0xc2, 0x36, 0x3b, 0xa9, 0x63, 0xfc, 0x80, 0xd4,
+	0xb8, 0xf7, 0xeb, 0xa9, 0xf6, 0x30, 0x62, 0xa3, 0x7c, 0x28, 0xeb, 0x3f, 0x30, 0x94, 0x4d, 0xa8,
+	0x88, 0xde, 0x94, 0x3c, 0x85, 0x35, 0xd1, 0x9b, 0x8a, 0xaa, 0x56, 0x58, 0xbe, 0x9a, 0xf5, 0x39,
+	0x4c, 0xb3, 0x5c, 0xed, 0xcf, 0x05, 0x58, 0xcb, 0x80, 0x6f, 0x0f, 0x93, 0x0a, 0xd5, 0xd7, 0x6e,
+	0xec, 0xb1, 0x28, 0x92, 0x51, 0x4a, 0x44, 0x2c, 0xc0, 0x62, 0xc5, 0xa2, 0x00, 0x8b, 0x43, 0x08,
+	0x42, 0xc5, 0x0b, 0x70, 0x6e, 0x85, 0xe5, 0x1f, 0xb8, 0xc2, 0x5d, 0xa8, 0x25, 0xdd, 0x34, 0xd9,
+	0x80, 0x62, 0xec, 0x4b, 0x8f, 0x8a, 0xb1, 0x8f, 0x3b, 0x6e, 0x4f, 0x30, 0xfa, 0xb2, 0x24, 0x49,
+	0x49, 0xfb, 0x05, 0xd4, 0xd3, 0x5e, 0x9a, 0xec, 0x40, 0xd5, 0x63, 0xaf, 0xdf, 0xf4, 0x9a, 0x9c,
+	0xcf, 0x59, 0xf1, 0xd8, 0xeb, 0x03, 0x76, 0xa1, 0xbd, 0x04, 0x65, 0xb1, 0x93, 0x26, 0x1f, 0xc0,
+	0x95, 0x24, 0x17, 0xad, 0xd3, 0xd0, 0x9f, 0x06, 0xa2, 0x58, 0xd7, 0xe9, 0x46, 0xa2, 0x7e, 0xc6,
+	0xb5, 0x58, 0x23, 0xa3, 0xd8, 0x7e, 0xc5, 0x92, 0x1a, 0xc9, 0x05, 0x6d, 0x1b, 0x9f, 0x8d, 0xde,
+	0x28, 0xe3, 0x6f, 0x21, 0xe7, 0xef, 0x5d, 0xa8, 0x88, 0x96, 0xfa, 0x8d, 0x8c, 0x3e, 0x6c, 0x2e,
+	0xb5, 0xce, 0xe4, 0xe7, 0xd8, 0xc0, 0x7a, 0x11, 0xf3, 0xa2, 0x69, 0xf4, 0xee, 0xf5, 0x35, 0x52,
+	0x2e, 0xae, 0xb2, 0x86, 0x53, 0x62, 0xf7, 0xac, 0xad, 0x41, 0x3d, 0x6d, 0x90, 0xb5, 0x1d, 0x68,
+	0x64, 0x5b, 0x5e, 0x5e, 0x8d, 0xb9, 0x3c, 0x61, 0xd2, 0xa7, 0x06, 0xcd, 0x68, 0xb4, 0x3f, 0x15,
+	0xa1, 0x91, 0x6d, 0x71, 0xf9, 0x21, 0x74, 0x9c, 0xf4, 0x1a, 0x68, 0xd0, 0x44, 0x24, 0xbf, 0xc4,
+	0xf2, 0xcf, 0x8f, 0x5a, 0x24, 0x9b, 0x96, 0x3b, 0x97, 0x1c, 0x43, 0xe3, 0xeb, 0xa9, 0x7b, 0xee,
+	0x3b, 0xb6, 0x7c, 0xe7, 0xa5, 0x43, 0xc8, 0x93, 0xa4, 0xc7, 0x2b, 0x2d, 0xbf, 0x2a, 0x7a, 0x08,
+	0x2c, 0x8c, 0x94, 0x4d, 0xe0, 0x67, 0x00, 0xdc, 0x01, 0x71, 0x2a, 0x44, 0xd2, 0x5d, 0xcf, 0x9d,
+	0x8a, 0x14, 0x6d, 0xaf, 0xd0, 0x0c, 0x17, 0x6f, 0xd7, 0xc8, 0x1e, 0xc7, 0xbc, 0x64, 0x34, 0x28,
+	0xff, 0xc6, 0x77, 0x3f, 0x86, 0xc9, 0x9a, 0xd8, 0x33, 0x5e, 0x17, 0xca, 0xb4, 0x8a, 0xf2, 0x0b,
+	0x7b, 0xb6, 0x07, 0x50, 0x63, 0xe7, 0xee, 0x08, 0x0b, 0x92, 0x36, 0x81, 0xad, 0x4b, 0x96, 0x83,
+	0x9d, 0xd2, 0x89, 0x8b, 0x17, 0xe8, 0x5b, 0xea, 0xa6, 0x60, 0x90, 0x8f, 0xa0, 0x22, 0xaf, 0xe3,
+	0xe2, 0x9b, 0xb9, 0x92, 0xa2, 0xe9, 0xb0, 0xb9, 0xb4, 0x03, 0x98, 0x89, 0xf3, 0xc9, 0x1a, 0x89,
+	0xdd, 0xeb, 0x39, 0xbb, 0x8d, 0xd4, 0xc4, 0xdf, 0x0b, 0x00, 0xf3, 0x9d, 0xc0, 0xa7, 0xaa, 0xeb,
+	0x9d, 0x84, 0xf2, 0x39, 0x2e, 0x7e, 0x29, 0xc9, 0xed, 0x5a, 0x27, 0x45, 0x69, 0x86, 0x99, 0xaf,
+	0x1c, 0xc5, 0xe5, 0xca, 0x91, 0xd4, 0xe7, 0x52, 0xbe, 0x3e, 0x3f, 0x84, 0x2a, 0x9b, 0x9d, 0xb9,
+	0xc7, 0xf2, 0x07, 0x8f, 0x85, 0xe5, 0x1a, 0x02, 0xa2, 0x09, 0x47, 0x8b, 0xa0, 0x2a, 0x75, 0xb8,
+	0x9e, 0x33, 0xde, 0xdc, 0x24, 0xe7, 0x45, 0x48, 0x64, 0x97, 0x5f, 0x52, 0x7e, 0x38, 0x4a, 0x7e,
+	0x86, 0x5a, 0x7c, 0x94, 0x9d, 0x33, 0x8f, 0x72, 0x02, 0x4d, 0x88, 0xfc, 0x37, 0x24, 0x2c, 0x1a,
+	0x3c, 0xd5, 0x4b, 0xbc, 0xb7, 0x98, 0x2b, 0xb4, 0x2e, 0x4f, 0xf4, 0x74, 0x18, 0xee, 0xaf, 0xeb,
+	0x8d, 0xd8, 0x4c, 0x4e, 0x2c, 0x04, 0x4c, 0x9a, 0x31, 0xb3, 0x4f, 0xe4, 0xda, 0xf9, 0x37, 0xea,
+	0x02, 0x3b, 0xc6, 0x82, 0x58, 0x42, 0x1d, 0x7e, 0x6b, 0xa7, 0x50, 0x95, 0xcf, 0x3b, 0x84, 0x1d,
+	0x3b, 0x62, 0xd2, 0x0e, 0xff, 0xce, 0x6e, 0x48, 0xf1, 0xdd, 0x1b, 0x92, 0x4b, 0xcb, 0x52, 0x2e,
+	0x2d, 0xb5, 0x97, 0xd0, 0xc8, 0x3e, 0x08, 0xdf, 0x34, 0x5b, 0xd2, 0x97, 0x14, 0xdf, 0xdd, 0x97,
+	0x68, 0x4f, 0x61, 0x2d, 0xf3, 0x46, 0xbc, 0xd4, 0xe2, 0xbc, 0xf9, 0x2d, 0x66, 0x9b, 0x5f, 0xed,
+	0x1e, 0xac, 0x65, 0x1e, 0x88, 0x97, 0x0d, 0xd5, 0xfe, 0x5a, 0x84, 0x0a, 0x15, 0x17, 0xe7, 0x5b,
+	0xef, 0xa1, 0x87, 0xbc, 0xd2, 0xca, 0x07, 0xd0, 0xc6, 0xc2, 0x4d, 0xc7, 0x49, 0x78, 0xa3, 0x33,
+	0x2a, 0x58, 0x18, 0xdc, 0xa4, 0x9b, 0x8b, 0x64, 0xfa, 0xcd, 0x15, 0xa2, 0x35, 0x95, 0x0f, 0x8c,
+	0x72, 0xd2, 0x9a, 0xca, 0x77, 0xc5, 0x2d, 0xa8, 0xf1, 0x47, 0x84, 0xcb, 0xb0, 0x7d, 0xc0, 0xa2,
+	0x9f, 0xca, 0xe4, 0x1e, 0x34, 0x44, 0xf6, 0x58, 0x22, 0x17, 0x44, 0x4d, 0x58, 0x13, 0xba, 0x0e,
+	0xcf, 0x88, 0x4c, 0xd6, 0x57, 0xf3, 0x59, 0x7f, 0x1f, 0xfb, 0x3b, 0xbc, 0x3d, 0x70, 0x85, 0x27,
+	0x8c, 0xc9, 0xb6, 0xa0, 0x91, 0x2a, 0xf7, 0xd9, 0x3c, 0x3b, 0xea, 0xf3, 0x2d, 0x7a, 0xf0, 0x14,
+	0xaa, 0xf2, 0x97, 0x4a, 0xa2, 0xc2, 0xd5, 0x03, 0xe3, 0x4b, 0xcb, 0xfc, 0x72, 0x60, 0x58, 0x87,
+	0xbd, 0xe1, 0xc0, 0x68, 0x76, 0xf6, 0x3b, 0x46, 0x4b, 0x59, 0x21, 0x57, 0x41, 0x49, 0x11, 0xa3,
+	0xb5, 0xfb, 0xe4, 0xc9, 0xe3, 0xa7, 0x4a, 0xe1, 0xc1, 0x37, 0x05, 0xa8, 0xf4, 0x03, 0x3e, 0xf4,
+	0x06, 0x6c, 0xf5, 0x07, 0x97, 0x8d, 0xdc, 0x84, 0xf5, 0x04, 0xa0, 0xfd, 0x43, 0xd3, 0x50, 0x0a,
+	0x68, 0x2c, 0x51, 0x99, 0x6d, 0xda, 0x37, 0xcd, 0xae, 0xa1, 0x14, 0xb3, 0xc4, 0x81, 0x7e, 0x38,
+	0x34, 0x94, 0x52, 0x56, 0x35, 0x6c, 0xea, 0x5d, 0x43, 0x29, 0x13, 0x02, 0x1b, 0x73, 0x73, 0xa6,
+	0x6e, 0x1a, 0xca, 0xea, 0x83, 0x03, 0xa8, 0xca, 0xb4, 0x42, 0x37, 0x8e, 0x0c, 0xda, 0xea, 0x34,
+	0xcd, 0x05, 0x37, 0xb6, 0xe0, 0x4a, 0x02, 0xe8, 0x83, 0x01, 0xed, 0x1f, 0xa1, 0x23, 0x04, 0x36,
+	0x12, 0x25, 0x35, 0x9e, 0x1b, 0x4d, 0x53, 0x29, 0x3e, 0x70, 0xf0, 0xcd, 0x9c, 0xe9, 0xe1, 0xc8,
+	0x36, 0xdc, 0xa2, 0x46, 0xd3, 0xe8, 0x0c, 0x4c, 0x6b, 0x68, 0xea, 0xe6, 0xe1, 0x70, 0xc1, 0xf2,
+	0x0d, 0xd8, 0x5a, 0xc0, 0x5b, 0xfd, 0x1e, 0x5a, 0xbf, 0x09, 0xd7, 0x16, 0x80, 0x7d, 0xbd, 0xd3,
+	0x35, 0x5a, 0x4a, 0xf1, 0xc1, 0x3f, 0x0a, 0xb0, 0x9e, 0x6b, 0xfb, 0x70, 0x16, 0x44, 0x0f, 0xa9,
+	0x61, 0x51, 0x43, 0x1f, 0xf6, 0x7b, 0x0b, 0xb3, 0x68, 0xb0, 0xbd, 0x80, 0x53, 0xe3, 0xe5, 0xa1,
+	0x31, 0x34, 0xad, 0x4e, 0xef, 0x48, 0xef, 0x76, 0x5a, 0x4a, 0xe1, 0x52, 0x1b, 0xd4, 0xd0, 0x9b,
+	0x6d, 0x7d, 0x8f, 0xef, 0xf0, 0x4d, 0xb8, 0xb6, 0x80, 0xef, 0x1b, 0xbd, 0xa6, 0xd1, 0x52, 0x4a,
+	0x18, 0xf9, 0x05, 0xa8, 0xdb, 0x79, 0xd1, 0x31, 0x95, 0xf2, 0x25, 0x88, 0x41, 0x69, 0x9f, 0x2a,
+	0xab, 0x0f, 0xfe, 0x56, 0x04, 0x98, 0x57, 0x6e, 0x72, 0x0b, 0xae, 0x77, 0x7a, 0xfb, 0x54, 0x6f,
+	0x9a, 0x9d, 0x25, 0xef, 0xf3, 0x58, 0xab, 0x7f, 0xb8, 0xd7, 0x35, 0xac, 0x61, 0xe7, 0x59, 0x4f,
+	0x29, 0xe0, 0xca, 0x32, 0x58, 0xb7, 0xf3, 0xac, 0x6d, 0x5a, 0xcd, 0x6e, 0xc7, 0xe8, 0x99, 0x96,
+	0x6e, 0x9a, 0x7a, 0xf3, 0x40, 0x29, 0x92, 0xfb, 0x70, 0x27, 0xc3, 0x49, 0x76, 0xd5, 0x78, 0x79,
+	0xd8, 0x39, 0xea, 0x37, 0x75, 0x54, 0x2a, 0x25, 0x72, 0x0f, 0x6e, 0x67, 0x48, 0xbd, 0x7e, 0xaf,
+	0x69, 0xe4, 0x29, 0x65, 0x8c, 0x55, 0x6e, 0xae, 0x23, 0xa3, 0x67, 0x0c, 0x87, 0xca, 0xea, 0x02,
+	0xd0, 0xea, 0xff, 0xb6, 0x67, 0x76, 0x5e, 0x18, 0x4a, 0x85, 0xbc, 0x0f, 0x6a, 0x06, 0xd8, 0xd7,
+	0xbb, 0x43, 0x23, 0x99, 0x5f, 0xa9, 0x92, 0x3b, 0xf0, 0x5e, 0x06, 0x1d, 0xf4, 0xbb, 0x9d, 0xe6,
+	0x97, 0xd6, 0x51, 0xa7, 0xdf, 0x15, 0x13, 0xd6, 0x1e, 0xfc, 0xa5, 0x08, 0x6b, 0x99, 0xfa, 0x81,
+	0xe6, 0x24, 0x19, 0x53, 0xc2, 0x58, 0x4e, 0xa5, 0x1c, 0xda, 0x32, 0x7a, 0x08, 0x14, 0x30, 0x08,
+	0x39, 0x60, 0x60, 0xf4, 0x5a, 0x9d, 0xde, 0x33, 0xa5, 0x48, 0xde, 0x83, 0x1b, 0x39, 0x44, 0x3f,
+	0x34, 0xdb, 0x7d, 0xda, 0xf9, 0x8a, 0x47, 0xf5, 0x26, 0x5c, 0xcb, 0x81, 0x22, 0xc9, 0x8d, 0x96,
+	0x08, 0x6b, 0x0e, 0x32, 0xbe, 0x18, 0x74, 0xa8, 0xd1, 0x52, 0x56, 0x31, 0x56, 0x39, 0xa4, 0xa9,
+	0xf7, 0x9a, 0x46, 0x17, 0xf3, 0xb6, 0xb2, 0x64, 0x50, 0x1f, 0x62, 0x10, 0x8d, 0x96, 0x52, 0x25,
+	0xd7, 0x60, 0x33, 0xef, 0x3b, 0x1e, 0x82, 0x1a, 0xb9, 0x0d, 0x37, 0x17, 0x16, 0x6c, 0x7c, 0x61,
+	0x34, 0x0f, 0x4d, 0x9e, 0x92, 0xf5, 0xbd, 0x7b, 0xff, 0xfc, 0x6e, 0xbb, 0xf0, 0xed, 0x77, 0xdb,
+	0x85, 0xff, 0x7e, 0xb7, 0x5d, 0xf8, 0xe3, 0xf7, 0xdb, 0x2b, 0xdf, 0x7e, 0xbf, 0xbd, 0xf2, 0xef,
+	0xef, 0xb7, 0x57, 0xbe, 0xaa, 0xca, 0x3f, 0x8e, 0x8e, 0x2b, 0xfc, 0x3f, 0xa3, 0x4f, 0xfe, 0x1f,
+	0x00, 0x00, 0xff, 0xff, 0x74, 0x78, 0x4c, 0x92, 0x4a, 0x1a, 0x00, 0x00,
 }
 
 func (m *Tx) Marshal() (dAtA []byte, err error) {
@@ -2426,6 +3578,259 @@ func (m *Body_RegisterOperator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		dAtA[i] = 0x3
 		i--
 		dAtA[i] = 0x82
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_Bond) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_Bond) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Bond != nil {
+		{
+			size, err := m.Bond.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x8a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_Unbond) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_Unbond) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Unbond != nil {
+		{
+			size, err := m.Unbond.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x92
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_RegisterValidator) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_RegisterValidator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RegisterValidator != nil {
+		{
+			size, err := m.RegisterValidator.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_Unjail) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_Unjail) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Unjail != nil {
+		{
+			size, err := m.Unjail.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xa2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_Heartbeat) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_Heartbeat) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Heartbeat != nil {
+		{
+			size, err := m.Heartbeat.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xaa
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_CommitReport) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_CommitReport) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.CommitReport != nil {
+		{
+			size, err := m.CommitReport.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x82
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_ProposeSlash) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_ProposeSlash) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ProposeSlash != nil {
+		{
+			size, err := m.ProposeSlash.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x8a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_Dispute) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_Dispute) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Dispute != nil {
+		{
+			size, err := m.Dispute.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x92
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_ResolveSlash) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_ResolveSlash) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ResolveSlash != nil {
+		{
+			size, err := m.ResolveSlash.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_CancelSlash) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_CancelSlash) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.CancelSlash != nil {
+		{
+			size, err := m.CancelSlash.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xa2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Body_ClaimReward) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Body_ClaimReward) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ClaimReward != nil {
+		{
+			size, err := m.ClaimReward.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xaa
 	}
 	return len(dAtA) - i, nil
 }
@@ -3320,6 +4725,11 @@ func (m *RegisterOperator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Stake != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Stake))
+		i--
+		dAtA[i] = 0x10
+	}
 	if len(m.ExecutorGroups) > 0 {
 		for iNdEx := len(m.ExecutorGroups) - 1; iNdEx >= 0; iNdEx-- {
 			i -= len(m.ExecutorGroups[iNdEx])
@@ -3328,6 +4738,657 @@ func (m *RegisterOperator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 			i--
 			dAtA[i] = 0xa
 		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Bond) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Bond) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Bond) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Amount != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Unbond) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Unbond) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Unbond) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Amount != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Amount))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RegisterValidator) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RegisterValidator) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *RegisterValidator) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ConsensusKey != nil {
+		{
+			size, err := m.ConsensusKey.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Unjail) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Unjail) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Unjail) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *Heartbeat) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Heartbeat) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Heartbeat) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *CommitReport) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *CommitReport) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *CommitReport) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Commitment) > 0 {
+		i -= len(m.Commitment)
+		copy(dAtA[i:], m.Commitment)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Commitment)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ProposeSlash) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ProposeSlash) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ProposeSlash) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.BondMax != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.BondMax))
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.Salt) > 0 {
+		i -= len(m.Salt)
+		copy(dAtA[i:], m.Salt)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Salt)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Evidence != nil {
+		{
+			size := m.Evidence.Size()
+			i -= size
+			if _, err := m.Evidence.MarshalTo(dAtA[i:]); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if len(m.Accused) > 0 {
+		i -= len(m.Accused)
+		copy(dAtA[i:], m.Accused)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Accused)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ProposeSlash_Receipts) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ProposeSlash_Receipts) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Receipts != nil {
+		{
+			size, err := m.Receipts.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ProposeSlash_Nonce) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ProposeSlash_Nonce) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Nonce != nil {
+		{
+			size, err := m.Nonce.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ProposeSlash_Accusation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ProposeSlash_Accusation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Accusation != nil {
+		{
+			size, err := m.Accusation.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x22
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ReceiptEquivocation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ReceiptEquivocation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ReceiptEquivocation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Second != nil {
+		{
+			size, err := m.Second.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.First != nil {
+		{
+			size, err := m.First.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *NonceEquivocation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *NonceEquivocation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *NonceEquivocation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Second) > 0 {
+		i -= len(m.Second)
+		copy(dAtA[i:], m.Second)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Second)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.First) > 0 {
+		i -= len(m.First)
+		copy(dAtA[i:], m.First)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.First)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Accusation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Accusation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Accusation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Exhibit != nil {
+		{
+			size, err := m.Exhibit.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Attempt != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Attempt))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.ActionId) > 0 {
+		i -= len(m.ActionId)
+		copy(dAtA[i:], m.ActionId)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.ActionId)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Infraction != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Infraction))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Exhibit) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Exhibit) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Exhibit) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Statement) > 0 {
+		i -= len(m.Statement)
+		copy(dAtA[i:], m.Statement)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Statement)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Records) > 0 {
+		for iNdEx := len(m.Records) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Records[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if m.Height != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Height))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ProvenRecord) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ProvenRecord) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ProvenRecord) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Path) > 0 {
+		for iNdEx := len(m.Path) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Path[iNdEx])
+			copy(dAtA[i:], m.Path[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Path[iNdEx])))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if len(m.Leaf) > 0 {
+		i -= len(m.Leaf)
+		copy(dAtA[i:], m.Leaf)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Leaf)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Index != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Index))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Dispute) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Dispute) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Dispute) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.BondMax != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.BondMax))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Exhibit != nil {
+		{
+			size, err := m.Exhibit.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintTx(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Case != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Case))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ResolveSlash) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ResolveSlash) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ResolveSlash) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Verdict != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Verdict))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Case != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Case))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *CancelSlash) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *CancelSlash) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *CancelSlash) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Case != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Case))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ClaimReward) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ClaimReward) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ClaimReward) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Case != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Case))
+		i--
+		dAtA[i] = 0x8
 	}
 	return len(dAtA) - i, nil
 }
@@ -3352,6 +5413,11 @@ func (m *Result) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Case != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Case))
+		i--
+		dAtA[i] = 0x48
+	}
 	if m.ExecutionFee != 0 {
 		i = encodeVarintTx(dAtA, i, uint64(m.ExecutionFee))
 		i--
@@ -3592,6 +5658,138 @@ func (m *Body_RegisterOperator) Size() (n int) {
 	_ = l
 	if m.RegisterOperator != nil {
 		l = m.RegisterOperator.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_Bond) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Bond != nil {
+		l = m.Bond.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_Unbond) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Unbond != nil {
+		l = m.Unbond.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_RegisterValidator) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RegisterValidator != nil {
+		l = m.RegisterValidator.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_Unjail) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Unjail != nil {
+		l = m.Unjail.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_Heartbeat) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Heartbeat != nil {
+		l = m.Heartbeat.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_CommitReport) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.CommitReport != nil {
+		l = m.CommitReport.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_ProposeSlash) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ProposeSlash != nil {
+		l = m.ProposeSlash.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_Dispute) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Dispute != nil {
+		l = m.Dispute.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_ResolveSlash) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ResolveSlash != nil {
+		l = m.ResolveSlash.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_CancelSlash) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.CancelSlash != nil {
+		l = m.CancelSlash.Size()
+		n += 2 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *Body_ClaimReward) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ClaimReward != nil {
+		l = m.ClaimReward.Size()
 		n += 2 + l + sovTx(uint64(l))
 	}
 	return n
@@ -4007,6 +6205,299 @@ func (m *RegisterOperator) Size() (n int) {
 			n += 1 + l + sovTx(uint64(l))
 		}
 	}
+	if m.Stake != 0 {
+		n += 1 + sovTx(uint64(m.Stake))
+	}
+	return n
+}
+
+func (m *Bond) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Amount != 0 {
+		n += 1 + sovTx(uint64(m.Amount))
+	}
+	return n
+}
+
+func (m *Unbond) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Amount != 0 {
+		n += 1 + sovTx(uint64(m.Amount))
+	}
+	return n
+}
+
+func (m *RegisterValidator) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ConsensusKey != nil {
+		l = m.ConsensusKey.Size()
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *Unjail) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *Heartbeat) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *CommitReport) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Commitment)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *ProposeSlash) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Accused)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Evidence != nil {
+		n += m.Evidence.Size()
+	}
+	l = len(m.Salt)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.BondMax != 0 {
+		n += 1 + sovTx(uint64(m.BondMax))
+	}
+	return n
+}
+
+func (m *ProposeSlash_Receipts) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Receipts != nil {
+		l = m.Receipts.Size()
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *ProposeSlash_Nonce) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Nonce != nil {
+		l = m.Nonce.Size()
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *ProposeSlash_Accusation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Accusation != nil {
+		l = m.Accusation.Size()
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+func (m *ReceiptEquivocation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.First != nil {
+		l = m.First.Size()
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Second != nil {
+		l = m.Second.Size()
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *NonceEquivocation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.First)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Second)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *Accusation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Infraction != 0 {
+		n += 1 + sovTx(uint64(m.Infraction))
+	}
+	l = len(m.ActionId)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Attempt != 0 {
+		n += 1 + sovTx(uint64(m.Attempt))
+	}
+	if m.Exhibit != nil {
+		l = m.Exhibit.Size()
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *Exhibit) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Height != 0 {
+		n += 1 + sovTx(uint64(m.Height))
+	}
+	if len(m.Records) > 0 {
+		for _, e := range m.Records {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	l = len(m.Statement)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *ProvenRecord) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Index != 0 {
+		n += 1 + sovTx(uint64(m.Index))
+	}
+	l = len(m.Leaf)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Path) > 0 {
+		for _, b := range m.Path {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Dispute) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Case != 0 {
+		n += 1 + sovTx(uint64(m.Case))
+	}
+	if m.Exhibit != nil {
+		l = m.Exhibit.Size()
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.BondMax != 0 {
+		n += 1 + sovTx(uint64(m.BondMax))
+	}
+	return n
+}
+
+func (m *ResolveSlash) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Case != 0 {
+		n += 1 + sovTx(uint64(m.Case))
+	}
+	if m.Verdict != 0 {
+		n += 1 + sovTx(uint64(m.Verdict))
+	}
+	return n
+}
+
+func (m *CancelSlash) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Case != 0 {
+		n += 1 + sovTx(uint64(m.Case))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *ClaimReward) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Case != 0 {
+		n += 1 + sovTx(uint64(m.Case))
+	}
 	return n
 }
 
@@ -4043,6 +6534,9 @@ func (m *Result) Size() (n int) {
 	}
 	if m.ExecutionFee != 0 {
 		n += 1 + sovTx(uint64(m.ExecutionFee))
+	}
+	if m.Case != 0 {
+		n += 1 + sovTx(uint64(m.Case))
 	}
 	return n
 }
@@ -4876,6 +7370,391 @@ func (m *Body) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			m.Message = &Body_RegisterOperator{v}
+			iNdEx = postIndex
+		case 49:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bond", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Bond{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_Bond{v}
+			iNdEx = postIndex
+		case 50:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unbond", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Unbond{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_Unbond{v}
+			iNdEx = postIndex
+		case 51:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RegisterValidator", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &RegisterValidator{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_RegisterValidator{v}
+			iNdEx = postIndex
+		case 52:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unjail", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Unjail{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_Unjail{v}
+			iNdEx = postIndex
+		case 53:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Heartbeat", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Heartbeat{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_Heartbeat{v}
+			iNdEx = postIndex
+		case 64:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CommitReport", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &CommitReport{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_CommitReport{v}
+			iNdEx = postIndex
+		case 65:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ProposeSlash", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ProposeSlash{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_ProposeSlash{v}
+			iNdEx = postIndex
+		case 66:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Dispute", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Dispute{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_Dispute{v}
+			iNdEx = postIndex
+		case 67:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ResolveSlash", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ResolveSlash{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_ResolveSlash{v}
+			iNdEx = postIndex
+		case 68:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CancelSlash", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &CancelSlash{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_CancelSlash{v}
+			iNdEx = postIndex
+		case 69:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClaimReward", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ClaimReward{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Message = &Body_ClaimReward{v}
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -7371,6 +10250,1725 @@ func (m *RegisterOperator) Unmarshal(dAtA []byte) error {
 			}
 			m.ExecutorGroups = append(m.ExecutorGroups, string(dAtA[iNdEx:postIndex]))
 			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Stake", wireType)
+			}
+			m.Stake = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Stake |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Bond) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Bond: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Bond: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Unbond) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Unbond: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Unbond: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			m.Amount = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Amount |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RegisterValidator) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RegisterValidator: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RegisterValidator: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ConsensusKey", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.ConsensusKey == nil {
+				m.ConsensusKey = &Signature{}
+			}
+			if err := m.ConsensusKey.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Unjail) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Unjail: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Unjail: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Heartbeat) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Heartbeat: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Heartbeat: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *CommitReport) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: CommitReport: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: CommitReport: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Commitment", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Commitment = append(m.Commitment[:0], dAtA[iNdEx:postIndex]...)
+			if m.Commitment == nil {
+				m.Commitment = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ProposeSlash) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ProposeSlash: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ProposeSlash: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Accused", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Accused = append(m.Accused[:0], dAtA[iNdEx:postIndex]...)
+			if m.Accused == nil {
+				m.Accused = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Receipts", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &ReceiptEquivocation{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Evidence = &ProposeSlash_Receipts{v}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Nonce", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &NonceEquivocation{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Evidence = &ProposeSlash_Nonce{v}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Accusation", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			v := &Accusation{}
+			if err := v.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			m.Evidence = &ProposeSlash_Accusation{v}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Salt", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Salt = append(m.Salt[:0], dAtA[iNdEx:postIndex]...)
+			if m.Salt == nil {
+				m.Salt = []byte{}
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BondMax", wireType)
+			}
+			m.BondMax = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BondMax |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ReceiptEquivocation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ReceiptEquivocation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ReceiptEquivocation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field First", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.First == nil {
+				m.First = &Receipt{}
+			}
+			if err := m.First.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Second", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Second == nil {
+				m.Second = &Receipt{}
+			}
+			if err := m.Second.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *NonceEquivocation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: NonceEquivocation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: NonceEquivocation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field First", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.First = append(m.First[:0], dAtA[iNdEx:postIndex]...)
+			if m.First == nil {
+				m.First = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Second", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Second = append(m.Second[:0], dAtA[iNdEx:postIndex]...)
+			if m.Second == nil {
+				m.Second = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Accusation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Accusation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Accusation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Infraction", wireType)
+			}
+			m.Infraction = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Infraction |= Infraction(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ActionId", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ActionId = append(m.ActionId[:0], dAtA[iNdEx:postIndex]...)
+			if m.ActionId == nil {
+				m.ActionId = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attempt", wireType)
+			}
+			m.Attempt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Attempt |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Exhibit", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Exhibit == nil {
+				m.Exhibit = &Exhibit{}
+			}
+			if err := m.Exhibit.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Exhibit) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Exhibit: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Exhibit: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Height", wireType)
+			}
+			m.Height = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Height |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Records", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Records = append(m.Records, &ProvenRecord{})
+			if err := m.Records[len(m.Records)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Statement", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Statement = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ProvenRecord) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ProvenRecord: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ProvenRecord: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Index", wireType)
+			}
+			m.Index = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Index |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Leaf", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Leaf = append(m.Leaf[:0], dAtA[iNdEx:postIndex]...)
+			if m.Leaf == nil {
+				m.Leaf = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Path", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Path = append(m.Path, make([]byte, postIndex-iNdEx))
+			copy(m.Path[len(m.Path)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Dispute) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Dispute: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Dispute: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Case", wireType)
+			}
+			m.Case = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Case |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Exhibit", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Exhibit == nil {
+				m.Exhibit = &Exhibit{}
+			}
+			if err := m.Exhibit.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BondMax", wireType)
+			}
+			m.BondMax = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BondMax |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ResolveSlash) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ResolveSlash: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ResolveSlash: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Case", wireType)
+			}
+			m.Case = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Case |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Verdict", wireType)
+			}
+			m.Verdict = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Verdict |= Verdict(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *CancelSlash) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: CancelSlash: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: CancelSlash: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Case", wireType)
+			}
+			m.Case = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Case |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ClaimReward) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ClaimReward: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ClaimReward: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Case", wireType)
+			}
+			m.Case = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Case |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -7597,6 +12195,25 @@ func (m *Result) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.ExecutionFee |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Case", wireType)
+			}
+			m.Case = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Case |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -73,6 +73,12 @@ func (t *Transaction) collectClaims() []Claim {
 		key := message.RotateKey.NewKey
 		digest := RotationDigest(b.ChainId, AddressFrom(b.Signer), key.PublicKey)
 		claims = append(claims, claim(key, digest, CodeSignature))
+	case *Body_RegisterValidator:
+		key := message.RegisterValidator.ConsensusKey
+		digest := PossessionDigest(b.ChainId, AddressFrom(b.Signer), key.PublicKey)
+		claims = append(claims, claim(key, digest, CodePossession))
+	case *Body_ProposeSlash:
+		claims = append(claims, message.ProposeSlash.claims(b.ChainId)...)
 	}
 	return claims
 }

@@ -18,6 +18,7 @@ type Context struct {
 	Signer      *Account  // the signer's row, as admission left it; not to be changed
 	Nonce       tx.Digest // NonceDigest of the tx's token
 	Free        bool      // the tx pays no fee, as admission found
+	Vouchers    uint64    // of the fee, paid with vouchers, as admission found
 	RecordIndex uint64    // of the record that this tx will leave
 	Policies    *policy.Cache
 	Names       map[tx.Address]string // of the block: addresses as text, dear to make; may be nil
@@ -43,6 +44,7 @@ type Misbehavior struct {
 	Validator  tx.Address    // as in Ballot
 	Height     uint64        // of the infraction
 	TimeMs     uint64        // of that height's block
+	Power      uint64        // that the validator had then
 }
 
 // For makes the context of a tx.

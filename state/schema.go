@@ -50,6 +50,8 @@ var (
 	SigningTable   = table[One, Signing](0x45, "signing", oneKey)
 	JailMeterTable = table[One, JailMeter](0x46, "jail_meter", oneKey)
 
+	ConsensusAddresses = table[tx.Address, ConsensusAddress](0x47, "consensus_addresses", addressKey)
+
 	Cases            = table[uint64, Case](0x48, "cases", heightKey)
 	CaseDue          = table[CaseEnd, Index](0x49, "case_due", caseEndKey)
 	Infractions      = table[tx.Digest, InfractionRow](0x4a, "infractions", digestKey)

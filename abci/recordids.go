@@ -4,10 +4,11 @@ import (
 	"crypto/sha256"
 
 	"mprd/audit"
+	"mprd/state"
 	"mprd/tx"
 )
 
-// idsOf are the tx hash and the action id that a record is found by.
+// idsOf are the tx hash and the id of the action, the case or the epoch that a record is found by.
 func idsOf(r *audit.Record) [][]byte {
 	var ids [][]byte
 	add := func(t *audit.Tx, action []byte) {
@@ -51,6 +52,15 @@ func idsOf(r *audit.Record) [][]byte {
 		add(nil, body.Attested.ActionId)
 	case *audit.Record_Auto:
 		add(nil, body.Auto.ActionId)
+	case *audit.Record_Case:
+		id := state.CaseID(body.Case.GetNumber())
+		add(nil, id[:])
+	case *audit.Record_Rewards:
+		id := state.EpochID(body.Rewards.GetEpoch())
+		add(nil, id[:])
+	case *audit.Record_Epoch:
+		id := state.EpochID(body.Epoch.GetNumber())
+		add(nil, id[:])
 	}
 	return ids
 }

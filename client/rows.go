@@ -59,9 +59,17 @@ const rowsMax = 10_000_000
 // Rows visits every row of a table in key order, unproven, until visit returns an error. Rows that change
 // meanwhile may be seen as they were or as they are.
 func (c *Client) Rows(ctx context.Context, table string, visit func(key, value []byte) error) error {
+	return pages(table, func(start []byte) (*state.Page, error) {
+		return c.Page(ctx, table, start, state.PageRowsMax)
+	}, visit)
+}
+
+// pages visits the rows of a table's pages, each of which begins where the one before says.
+func pages(table string, pageAt func(start []byte) (*state.Page, error),
+	visit func(key, value []byte) error) error {
 	var start []byte
 	for seen := 0; seen <= rowsMax; {
-		page, err := c.Page(ctx, table, start, state.PageRowsMax)
+		page, err := pageAt(start)
 		if err != nil {
 			return err
 		}

@@ -175,22 +175,26 @@ func (l *Light) provable(ctx context.Context, at sighting) (int64, error) {
 
 // row verifies a row, into v, or its absence: false.
 func (s *sight) row(ctx context.Context, node *Client, table string, key []byte, v codec) (bool, error) {
+	value, err := s.value(ctx, node, table, key)
+	if err != nil || value == nil {
+		return false, err
+	}
+	return true, decodeStrict(value, v, "row of "+table)
+}
+
+// value verifies a row's encoding, or its absence: nil.
+func (s *sight) value(ctx context.Context, node *Client, table string, key []byte) ([]byte, error) {
 	r, err := node.query(ctx, state.PathTable+table, key, s.height)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	proof, err := ics23Of(r)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	p := &Proven{}
-	if err := p.verifyRow(&RowClaim{Table: table, Key: key, Value: r.Value, Proof: proof}, s.root); err != nil {
-		return false, err
-	}
-	if p.Value == nil {
-		return false, nil
-	}
-	return true, decodeStrict(p.Value, v, "row of "+table)
+	err = p.verifyRow(&RowClaim{Table: table, Key: key, Value: r.Value, Proof: proof}, s.root)
+	return p.Value, err
 }
 
 // one verifies the row of a table that has one.

@@ -11,11 +11,7 @@ import (
 // pendingPerAccountMax bounds how many txs of one account wait in the mempool.
 const pendingPerAccountMax = 64
 
-// receiptsPerAttemptMax bounds the free receipts of one attempt that wait, beside the cap of their account:
-// the one that counts, and one more for whoever had to send it again.
-const receiptsPerAttemptMax = 2
-
-// reservedPart of the mempool's room, by number and by bytes, is left for free receipts.
+// reservedPart of the mempool's room, by number and by bytes, is left for what pays no fee.
 const reservedPart = 4
 
 // pendingTxs is what the mempool holds of each account: how many txs, what they will cost, and under which
@@ -24,7 +20,7 @@ type pendingTxs struct {
 	mu       sync.Mutex
 	accounts map[tx.Address]*pendingAccount
 	nonces   map[tx.Digest]tx.Digest // nonce -> hash of the tx that holds it
-	receipts map[string]int          // free receipts by attempt
+	free     map[string]int          // txs that pay no fee, by what they are about
 	txs      int                     // that pay a fee
 	bytes    int64                   // of those
 	txsMax   int
@@ -32,8 +28,9 @@ type pendingTxs struct {
 }
 
 type pendingAccount struct {
-	txs  int
-	fees uint64
+	txs        int
+	fees       uint64
+	redeemable uint64 // of the fees, with vouchers, if there are enough
 }
 
 // newPendingTxs is for a mempool of so many txs and bytes; 0 stands for the default.
@@ -54,7 +51,7 @@ func (p *pendingTxs) reset() {
 	p.mu.Lock()
 	p.accounts = make(map[tx.Address]*pendingAccount)
 	p.nonces = make(map[tx.Digest]tx.Digest)
-	p.receipts = make(map[string]int)
+	p.free = make(map[string]int)
 	p.txs, p.bytes = 0, 0
 	p.mu.Unlock()
 }
@@ -70,8 +67,8 @@ func (p *pendingTxs) add(hash tx.Digest, a app.Admission) error {
 		}
 		return fmt.Errorf("%w: by tx %x, which waits", tx.CodeReplay, holder)
 	}
-	if a.Attempt != "" {
-		return p.addReceipt(hash, a)
+	if a.Free != "" {
+		return p.addFree(hash, a)
 	}
 	if p.txs >= p.txsMax || p.bytes+int64(a.Bytes) > p.bytesMax {
 		return fmt.Errorf("%w: %d txs of %d bytes wait", tx.CodeMempoolFull, p.txs, p.bytes)
@@ -84,23 +81,26 @@ func (p *pendingTxs) add(hash tx.Digest, a app.Admission) error {
 	if account.txs >= pendingPerAccountMax {
 		return fmt.Errorf("%w: %d", tx.CodeMempoolCap, account.txs)
 	}
-	if account.fees+a.Fee > a.Balance {
-		return fmt.Errorf("%w: %d, fees of what waits %d, fee %d", tx.CodeBalance, a.Balance, account.fees, a.Fee)
+	redeemed := min(account.redeemable+a.Redeemable, a.Vouchers)
+	if account.fees+a.Fee > a.Balance+redeemed {
+		return fmt.Errorf("%w: %d and %d in vouchers, fees of what waits %d, fee %d",
+			tx.CodeBalance, a.Balance, a.Vouchers, account.fees, a.Fee)
 	}
 	p.nonces[a.Nonce] = hash
 	account.txs++
 	account.fees += a.Fee
+	account.redeemable += a.Redeemable
 	p.txs++
 	p.bytes += int64(a.Bytes)
 	return nil
 }
 
-// addReceipt takes a receipt that pays no fee.
-func (p *pendingTxs) addReceipt(hash tx.Digest, a app.Admission) error {
-	if n := p.receipts[a.Attempt]; n >= receiptsPerAttemptMax {
-		return fmt.Errorf("%w: %d receipts of this attempt", tx.CodeMempoolCap, n)
+// addFree takes a tx that pays no fee: beside the cap of its account, few about the same thing.
+func (p *pendingTxs) addFree(hash tx.Digest, a app.Admission) error {
+	if n := p.free[a.Free]; n >= a.FreeMax {
+		return fmt.Errorf("%w: %d, free, about %s", tx.CodeMempoolCap, n, a.Free)
 	}
-	p.receipts[a.Attempt]++
+	p.free[a.Free]++
 	p.nonces[a.Nonce] = hash
 	return nil
 }

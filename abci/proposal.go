@@ -44,7 +44,7 @@ const (
 
 // choose takes txs until no more can fit, or so many in a row did not that the block is as good as full.
 func (a *Application) choose(r *abcitypes.RequestPrepareProposal) (chosen [][]byte) {
-	txs := a.receiptsFirst(r.Txs)
+	txs := a.urgentFirst(r.Txs)
 	txs = txs[:min(len(txs), triedMax)]
 	base, done := a.base()
 	defer done()
@@ -73,27 +73,27 @@ func (a *Application) choose(r *abcitypes.RequestPrepareProposal) (chosen [][]by
 	return chosen
 }
 
-// receiptsFirst puts the receipts that pay no fee before all else, each in the mempool's order: a deadline
+// urgentFirst puts the receipts that pay no fee before all else, each in the mempool's order: a deadline
 // waits for nobody's flood (protocol.md section 7), not even for one of receipts that nobody waits for.
-func (a *Application) receiptsFirst(txs [][]byte) [][]byte {
-	var receipts, others [][]byte
+func (a *Application) urgentFirst(txs [][]byte) [][]byte {
+	var urgent, others [][]byte
 	for _, raw := range txs {
-		if t, err := a.verifier.parse(raw); err == nil && a.free(t) {
-			receipts = append(receipts, raw)
+		if t, err := a.verifier.parse(raw); err == nil && a.urgent(t) {
+			urgent = append(urgent, raw)
 		} else {
 			others = append(others, raw)
 		}
 	}
-	return append(receipts, others...)
+	return append(urgent, others...)
 }
 
-// free: an assignee's first receipt of an open attempt.
-func (a *Application) free(t *tx.Transaction) bool {
-	if t.Kind != tx.KindSubmitReceipt {
+// urgent: an assignee's first receipt of an open attempt.
+func (a *Application) urgent(t *tx.Transaction) bool {
+	if !app.GoesFirst(t.Kind) {
 		return false
 	}
 	admission, err := a.committed.Check(t)
-	return err == nil && admission.Attempt != ""
+	return err == nil && admission.Free != ""
 }
 
 // protoBytes is what a tx takes in CometBFT's block: its bytes, a tag and a length.

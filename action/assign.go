@@ -20,22 +20,23 @@ func Assign(c *state.Context) {
 		ids = append(ids, due)
 		return true
 	})
-	pools := make(map[string]*pool)
+	pools, reserved := make(map[string]*pool), make(map[tx.Address]*uint64)
 	for _, due := range ids {
 		state.Unassigned.Delete(c.Overlay, due)
 		f := mustFly(c, due.ID)
 		target := state.Targets.Load(c.Overlay, f.Request.Target)
 		p := pools[target.ExecutorGroup]
 		if p == nil {
-			p = poolOf(c, target.ExecutorGroup)
+			p = poolOf(c, target.ExecutorGroup, reserved)
 			pools[target.ExecutorGroup] = p
 		}
 		f.assign(p)
 	}
 }
 
-// assign draws the executors, and witnesses if the result is to be attested.
-func (f *flight) assign(p *pool) {
+// assign draws the executors, and witnesses if the result is to be attested, among those whose stake covers
+// the value at risk, and reserves it with the executors.
+func (f *flight) assign(all *pool) {
 	k, witnesses := int(f.Params.AttemptsMax), 0
 	if !f.Failover {
 		k = 1 // an attempt that may have been half done must not be made twice
@@ -44,6 +45,7 @@ func (f *flight) assign(p *pool) {
 		witnesses, f.AttestationsMin = int(f.Params.Witnesses), f.Params.AttestationsMin
 	}
 	epoch := state.EpochTable.Load(f.Overlay, state.One{})
+	p := all.covering(f.Context, f.Entity, f.Request.ValueAtRisk, witnesses > 0)
 	n := max(k, int(f.Params.AttemptsMin)) + witnesses
 	drawn := draw(p.candidates, f.Entity, n, seedOf(epoch.Seed, f.BlockHash, f.id))
 	quorum := int(f.AttestationsMin)
@@ -63,7 +65,9 @@ func (f *flight) assign(p *pool) {
 		f.Attempts[i] = state.Attempt{
 			Operator: one.operator[:], Entity: one.entity, EndsMs: f.StartedMs + uint64(i+1)*f.Params.AttemptMs,
 		}
+		*one.reserved += f.Request.ValueAtRisk
 	}
+	f.reserve()
 	occupancy := state.Occupancies.Load(f.Overlay, f.Request.Target)
 	occupancy.FenceCounter++
 	f.FenceCounter = occupancy.FenceCounter

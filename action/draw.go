@@ -21,6 +21,8 @@ type candidate struct {
 	operator tx.Address
 	entity   string
 	weight   uint64
+	stake    uint64  // base units
+	reserved *uint64 // of it, value at risk so far; of the block, nil where nobody asks
 }
 
 // candidateOf gives a member's weight: min(E, E_cap) · reputation (ppm), in base units (protocol.md section
@@ -32,7 +34,7 @@ func candidateOf(c *state.Context, m *state.Member) (candidate, uint64) {
 		return candidate{}, 0
 	}
 	weight := state.MulDiv(min(operator.Stake, c.Params.Economics.StakeCap), operator.Reputation, 1_000_000)
-	return candidate{address, m.Entity, weight}, weight
+	return candidate{operator: address, entity: m.Entity, weight: weight, stake: operator.Stake}, weight
 }
 
 // pool is a group's candidates, as every action of one block is drawn from them.
@@ -45,18 +47,51 @@ type pool struct {
 // listedMax is how many candidates a record names; of more it holds the digest, and the state proves them.
 const listedMax = 16
 
-func poolOf(c *state.Context, group string) *pool {
-	p := &pool{}
+// poolOf reads a group's candidates; reserved is the block's, whatever group somebody is in.
+func poolOf(c *state.Context, group string, reserved map[tx.Address]*uint64) *pool {
+	var list []candidate
 	members := state.Groups.Load(c.Overlay, group).Members
-	hash := sha256.New()
 	for i := range members {
 		one, weight := candidateOf(c, &members[i])
 		if weight == 0 {
 			continue
 		}
-		p.candidates = append(p.candidates, one)
+		one.reserved = reserved[one.operator]
+		if one.reserved == nil {
+			units := state.Coverages.Load(c.Overlay, one.operator).Units
+			one.reserved = &units
+			reserved[one.operator] = &units
+		}
+		list = append(list, one)
+	}
+	return poolFrom(list)
+}
+
+// covering are the pool's candidates who can bear the value for the entity; the pool itself if all can.
+func (p *pool) covering(c *state.Context, entity string, value uint64, witnessed bool) *pool {
+	if value == 0 {
+		return p
+	}
+	var list []candidate
+	for i := range p.candidates {
+		one := &p.candidates[i]
+		if covers(c, one.operator, one.stake, *one.reserved, entity, value, witnessed) {
+			list = append(list, *one)
+		}
+	}
+	if len(list) == len(p.candidates) {
+		return p
+	}
+	return poolFrom(list)
+}
+
+func poolFrom(candidates []candidate) *pool {
+	p := &pool{candidates: candidates}
+	hash := sha256.New()
+	for i := range candidates {
+		one := &candidates[i]
 		raw := append([]byte(nil), one.operator[:]...)
-		raw = binary.BigEndian.AppendUint64(raw, weight)
+		raw = binary.BigEndian.AppendUint64(raw, one.weight)
 		raw = binary.BigEndian.AppendUint64(raw, uint64(len(one.entity)))
 		hash.Write(append(raw, one.entity...))
 	}
@@ -138,5 +173,6 @@ func AdvanceEpoch(c *state.Context) {
 	seed := sha256.Sum256(lp(lp(lp(nil, []byte(domainEpoch)), epoch.Seed), c.BlockHash))
 	state.EpochTable.Set(c.Overlay, state.One{}, &state.Epoch{
 		Number: epoch.Number + 1, Seed: seed[:], StartedHeight: c.Height, StartedMs: c.ChainTimeMs,
+		BeforeHeight: epoch.StartedHeight, BeforeMs: epoch.StartedMs,
 	})
 }

@@ -40,6 +40,38 @@ func (f *flight) credit(at *state.Attempt) {
 // addWork saturates: no parameter makes a sum run over.
 func addWork(sum *uint64, work uint64) { *sum += min(work, math.MaxUint64-*sum) }
 
+// contradict: attempt i did what those before it said could not be done, so that their failures count as not
+// done (economics.md section 7: "executor shirks with FAILED"). One that came late is a silence already.
+func (f *flight) contradict(i int) {
+	for j := range i {
+		at := &f.Attempts[j]
+		if at.Status == tx.ReceiptStatus_RECEIPT_STATUS_FAILED && len(at.Receipt) > 0 && !(unheard(at) && at.Overdue) {
+			duty := f.withdrawFailure(at)
+			duty.Contradicted++
+			addWork(&duty.ContradictedWork, f.Request.ResourcesRequired)
+			duty.Requesters = state.AddRequester(f.Overlay, duty.Requesters, f.Requester)
+			state.Duties.Set(f.Overlay, tx.AddressFrom(at.Operator), duty)
+		}
+	}
+}
+
+// withdrawFailure is the executor's duty without the failure that was credited to him. If an epoch has ended
+// since the attempt began, it may have counted it, in his favour; then nothing is taken from this one's.
+func (f *flight) withdrawFailure(at *state.Attempt) *state.Duty {
+	duty := state.Duties.Load(f.Overlay, tx.AddressFrom(at.Operator))
+	if at.StartedHeight > state.EpochTable.Load(f.Overlay, state.One{}).StartedHeight {
+		duty.Failed -= min(1, duty.Failed)
+		duty.FailedWork -= min(f.Request.ResourcesRequired, duty.FailedWork)
+	}
+	return duty
+}
+
+// unheard: nothing was said of an attempt in its time. A failure that is reported after it discharges nobody.
+func unheard(at *state.Attempt) bool {
+	return at.Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED ||
+		at.Late && at.Status == tx.ReceiptStatus_RECEIPT_STATUS_FAILED
+}
+
 // judgeSilence closes the attempts of an action that has its outcome: those that came due are tallied, and
 // who stayed silent although he had had his time is to be judged, unless the action ended for another reason.
 func (f *flight) judgeSilence(faulted bool) {
@@ -47,9 +79,7 @@ func (f *flight) judgeSilence(faulted bool) {
 	tally.Entities = slices.Clone(tally.Entities) // rows are shared
 	for i := range f.Attempts {
 		at := &f.Attempts[i]
-		// A failure that is reported after its time discharges nobody.
-		silent := at.Status == tx.ReceiptStatus_RECEIPT_STATUS_UNSPECIFIED ||
-			at.Late && at.Status == tx.ReceiptStatus_RECEIPT_STATUS_FAILED
+		silent := unheard(at)
 		if at.StartedHeight == 0 || silent && !at.Overdue {
 			continue
 		}
@@ -57,11 +87,14 @@ func (f *flight) judgeSilence(faulted bool) {
 		line := lineOf(tally, at.Entity)
 		line.Due++
 		if missed {
+			if len(at.Receipt) > 0 { // a failure that came late: a miss instead
+				state.Duties.Set(f.Overlay, tx.AddressFrom(at.Operator), f.withdrawFailure(at))
+			}
 			line.Missed++
 			id := state.MissID{Height: f.Height + judgedAfter, Action: f.id, Attempt: uint32(i)}
 			state.Misses.Set(f.Overlay, id, &state.Miss{
 				Operator: at.Operator, Entity: at.Entity, Work: f.Request.ResourcesRequired,
-				IntentIndex: f.IntentIndex, Height: f.Height,
+				IntentIndex: f.IntentIndex, Height: f.Height, Requester: f.Requester,
 			})
 		}
 	}
@@ -112,6 +145,7 @@ func judgeMiss(c *state.Context, id state.MissID, m *state.Miss, fault bool) {
 	if fault {
 		duty.Missed++
 		addWork(&duty.MissedWork, m.Work)
+		duty.Requesters = state.AddRequester(c.Overlay, duty.Requesters, m.Requester)
 	} else {
 		duty.Excused++
 	}

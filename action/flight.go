@@ -137,6 +137,7 @@ func (f *flight) done(i int, receipt *tx.Receipt) {
 		State: uint32(f.State), Attempt: uint32(i), Executor: at.Operator, Late: at.Late, ResultHash: hash[:],
 	})
 	f.judgeSilence(true)
+	f.contradict(i)
 	if due := f.openUntil(); due > 0 {
 		f.keep(due)
 		return
@@ -177,6 +178,7 @@ func (f *flight) leaveOutcome(outcome *audit.Outcome) {
 		}
 	}
 	f.Leave(&audit.Record{Body: &audit.Record_Outcome{Outcome: outcome}})
+	f.settleReserve()
 	occupancy := state.Occupancies.Load(f.Overlay, f.Request.Target)
 	if bytes.Equal(occupancy.ActionId, f.id[:]) {
 		occupancy.ActionId = nil

@@ -12,18 +12,12 @@ import (
 // executed: somebody is to carry the action out; with executor group "none" deciding is all.
 func (a *attempt) executed() bool { return a.target.ExecutorGroup != state.GroupNone }
 
-// executionFee is what carrying out costs beside the tx's fee: held when asked for, earned by the executor
-// who does it in time, else given back.
-func executionFee(p *state.Params, resources uint64) uint64 {
-	return p.ExecutionFee + resources/p.ResourcesPerUnit
-}
-
 // affordsExecution: max_fee and the balance cover the execution fee as well.
 func (a *attempt) affordsExecution() error {
 	if !a.executed() {
 		return nil
 	}
-	fee := executionFee(a.Params, a.request.ResourcesRequired)
+	fee := a.Params.FeeOfExecution(a.request)
 	paid := a.Tx.Fee(a.Params.BaseFee, a.Params.GasPerUnit)
 	if limit := a.Tx.Body.MaxFee; paid > limit || fee > limit-paid {
 		return fmt.Errorf("%w: max_fee %d, fee %d and execution fee %d", tx.CodeExecutionFee, limit, paid, fee)
@@ -39,7 +33,7 @@ func (a *attempt) holdFee() {
 	if !a.executed() {
 		return
 	}
-	a.fee = executionFee(a.Params, a.request.ResourcesRequired)
+	a.fee = a.Params.FeeOfExecution(a.request)
 	if err := state.Pay(a.Overlay, a.requester, state.PoolFeeEscrow, a.fee); err != nil {
 		panic(err)
 	}
@@ -81,32 +75,43 @@ func (a *attempt) superseded(busy tx.Digest) *state.Action {
 	return other
 }
 
-// hasCapacity: the target's group has executors of enough entities, and witnesses if the result is to be
-// attested, none of them the requester's. Of an account without an entity nobody can tell that they are not
+// hasCapacity: the target's group has executors of enough entities whose stake covers the value at risk, and
+// witnesses if the result is to be attested, none of them the requester's. Of an account without an entity nobody can tell that they are not
 // (ADR 15), so nobody executes for it.
 func (a *attempt) hasCapacity() error {
 	if a.account.Entity == "" {
 		return fmt.Errorf("%w: the requester has no entity", tx.CodeNoCapacity)
 	}
-	want := a.Params.AttemptsMin
-	if a.required > 0 && a.Params.Witnesses > 0 {
+	want, witnessed := a.Params.AttemptsMin, a.required > 0 && a.Params.Witnesses > 0
+	if witnessed {
 		want += a.Params.AttestationsMin
 	}
 	group := state.Groups.Load(a.Overlay, a.target.ExecutorGroup)
 	var entities []string
 	for _, member := range group.Members {
-		if _, weight := candidateOf(a.Context, &member); weight == 0 || member.Entity == a.account.Entity {
+		one, weight := candidateOf(a.Context, &member)
+		if weight == 0 || one.entity == a.account.Entity || slices.Contains(entities, one.entity) {
 			continue
 		}
-		if !slices.Contains(entities, member.Entity) {
-			entities = append(entities, member.Entity)
+		if a.coveredBy(&one, witnessed) {
+			entities = append(entities, one.entity)
 		}
 		if uint32(len(entities)) >= want {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: group %q has %d fit entities, want %d",
-		tx.CodeNoCapacity, a.target.ExecutorGroup, len(entities), want)
+	return fmt.Errorf("%w: group %q has %d fit entities that can bear a value of %d, want %d",
+		tx.CodeNoCapacity, a.target.ExecutorGroup, len(entities), a.request.ValueAtRisk, want)
+}
+
+// coveredBy: the candidate can bear the value at risk beside what is reserved with him now.
+func (a *attempt) coveredBy(one *candidate, witnessed bool) bool {
+	value := a.request.ValueAtRisk
+	if value == 0 {
+		return true
+	}
+	reserved := state.Coverages.Load(a.Overlay, one.operator).Units
+	return covers(a.Context, one.operator, one.stake, reserved, a.account.Entity, value, witnessed)
 }
 
 // promise puts an authorised action in flight: INTENT now, the assignment in the next block.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
-	"mprd/action"
+	"mprd/slashing"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -120,39 +120,37 @@ func fresh(c *state.Context) error {
 	return nil
 }
 
-// affordable: the fee is within max_fee and within the balance.
+// affordable: the fee is within max_fee and within the balance, with what vouchers pay of it.
 func affordable(c *state.Context) error {
-	c.Free = action.FreeReceipt(c)
+	c.Free = freeOf(c.Tx.Kind).holds(c)
 	fee := fee(c)
 	if fee > c.Tx.Body.MaxFee {
 		return fmt.Errorf("%w: %d, fee %d", tx.CodeFeeLow, c.Tx.Body.MaxFee, fee)
 	}
-	if c.Signer.Balance < fee {
-		return fmt.Errorf("%w: %d, fee %d", tx.CodeBalance, c.Signer.Balance, fee)
+	if fee > 0 {
+		c.Vouchers = min(slashing.Redeemable(&c.Params.Economics, fee), slashing.VouchersOf(c, c.Tx.Signer()))
+	}
+	if c.Signer.Balance < fee-c.Vouchers {
+		return fmt.Errorf("%w: %d, fee %d, %d of it in vouchers", tx.CodeBalance, c.Signer.Balance, fee, c.Vouchers)
 	}
 	return nil
 }
 
-// fee is the tx's price; nothing for an executor's first receipt of an open attempt.
-func fee(c *state.Context) uint64 {
-	if c.Free {
-		return 0
-	}
-	return c.Tx.Fee(c.Params.BaseFee, c.Params.GasPerUnit)
-}
-
-// charge is what admission does to the state: nonce consumed, fee taken, and a first key bound.
+// charge is what admission does to the state: nonce consumed, fee taken, and a first key bound. The fees of a
+// block are routed at its end.
 func charge(c *state.Context) {
 	signer, key := c.Tx.Signer(), c.Tx.Envelope.Signatures[0].PublicKey
-	account := c.Signer
-	if account.PublicKey == nil {
+	account, paid := c.Signer, fee(c)-c.Vouchers
+	first := account.PublicKey == nil
+	if first {
 		account.PublicKey = key
 		state.Keys.Set(c.Overlay, state.KeyIDOf(key), &state.KeyOwner{Address: signer[:]})
 	}
-	account.Balance -= fee(c) // affordable saw to it
-	state.Accounts.Set(c.Overlay, signer, account)
+	account.Balance -= paid // affordable saw to it
+	if first || paid > 0 {
+		state.Accounts.Set(c.Overlay, signer, account)
+	}
 	c.ConsumeNonce(c.Nonce, c.Tx.Body.Token.ExpiresAtMs)
-	treasury := state.Pools.Load(c.Overlay, state.PoolTreasury)
-	treasury.Units += fee(c) // bounded by the supply
-	state.Pools.Set(c.Overlay, state.PoolTreasury, treasury)
+	slashing.Redeem(c, signer, c.Vouchers)
+	state.Deposit(c.Overlay, state.PoolFees, paid)
 }

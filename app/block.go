@@ -115,16 +115,20 @@ func (b *Block) execute(t *tx.Transaction, index uint32) (result TxResult) {
 	result = refused(err)
 	result.Admitted, result.Fee = true, fee(&c)
 	result.GasWanted, result.GasUsed = t.Body.GasLimit, t.Gas()
-	result.Record = b.record(&c, index, &result)
 	result.Events = outer.TakeEvents()
-	c.Result.RecordIndex = c.RecordIndex
+	if quiet := c.Free && err == nil && freeOf(t.Kind).quiet; !quiet {
+		result.Record = b.record(&c, index, &result)
+		c.Result.RecordIndex = c.RecordIndex
+	}
 	if result.Data, err = c.Result.Marshal(); err != nil {
 		panic(err)
 	}
 	if len(c.Left) > 0 {
 		before = b.frontier.Clone()
 	}
-	b.append(result.Record)
+	if result.Record != nil {
+		b.append(result.Record)
+	}
 	b.leave(c.Left)
 	outer.Keep()
 	return result
@@ -142,6 +146,7 @@ func (b *Block) contextFor(t *tx.Transaction, o *state.Overlay) state.Context {
 func (b *Block) record(c *state.Context, index uint32, r *TxResult) []byte {
 	entry := &audit.Tx{
 		Tx: c.Tx.Raw, Index: index, Codespace: r.Codespace, Code: r.Code, GasUsed: r.GasUsed, Fee: r.Fee,
+		Vouchers: c.Vouchers,
 	}
 	switch body := c.Record.Body.(type) {
 	case *audit.Record_Decision:

@@ -1,8 +1,7 @@
 package app
 
 import (
-	"fmt"
-
+	"mprd/slashing"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -36,7 +35,12 @@ type Admission struct {
 	Fee     uint64
 	Balance uint64 // before the fee
 	Bytes   int    // of the tx
-	Attempt string // of a receipt that pays no fee: which attempt it is of
+
+	Redeemable uint64 // of the fee, if the signer had vouchers enough
+	Vouchers   uint64 // that the signer has, for this fee and others
+
+	Free    string // of a tx that pays no fee: what it is about
+	FreeMax int    // of those about the same thing, this one among them, that may wait
 }
 
 // Check is admission alone. t has passed the stateless check.
@@ -54,8 +58,11 @@ func (c *Committed) Check(t *tx.Transaction) (Admission, error) {
 		Bytes: len(t.Raw),
 	}
 	if context.Free {
-		receipt := t.Body.GetSubmitReceipt().Receipt
-		admission.Attempt = fmt.Sprintf("%x/%d", receipt.ActionId, receipt.Attempt)
+		free := freeOf(t.Kind)
+		admission.Free, admission.FreeMax = free.about(t), free.waitMax
+	} else {
+		admission.Redeemable = slashing.Redeemable(&c.params.Economics, admission.Fee)
+		admission.Vouchers = slashing.VouchersOf(&context, admission.Signer)
 	}
 	return admission, nil
 }

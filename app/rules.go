@@ -28,6 +28,7 @@ var rules = []rule{
 	on(tx.KindRegisterOperator, (*tx.Body).GetRegisterOperator, slashing.RegisterOperator),
 	on(tx.KindBond, (*tx.Body).GetBond, slashing.Bond),
 	on(tx.KindUnbond, (*tx.Body).GetUnbond, slashing.Unbond),
+	on(tx.KindHeartbeat, (*tx.Body).GetHeartbeat, slashing.Heartbeat),
 }
 
 func on[M any](kind tx.Kind, message func(*tx.Body) M, apply func(*state.Context, M) error) rule {

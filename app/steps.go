@@ -25,6 +25,8 @@ var (
 		{"watchdog", action.Watch},
 		{"misses", action.JudgeMisses},
 		{"unbonding", slashing.ReleaseUnbonding},
+		{"coverage", action.ReleaseCoverage},
+		{"fees", slashing.RouteFees},
 		{"waiting actions", expireWaiting},
 		{"prune nonces", pruneNonces},
 		{"prune heads", pruneHeads},

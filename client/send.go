@@ -70,7 +70,7 @@ func (c *Client) executionFee(ctx context.Context, b *tx.Body, params *state.Par
 	case target.ExecutorGroup == state.GroupNone:
 		return 0, nil
 	}
-	return params.ExecutionFee + request.ResourcesRequired/params.ResourcesPerUnit, nil
+	return params.FeeOfExecution(request), nil
 }
 
 func (d Draft) token() (*tx.Token, error) {

@@ -105,6 +105,14 @@ func (m *Params) Validate() error {
 	return errors.Join(append(faults, m.Economics.Validate())...)
 }
 
+// FeeOfExecution is what carrying a request out costs beside the tx's fee, base units: a base, the resources,
+// and the price of the value that is put at risk with executors. It is held when asked for, earned by the
+// executor who does it in time, else given back.
+func (m *Params) FeeOfExecution(request *tx.RequestAction) uint64 {
+	value := MulDiv(request.ValueAtRisk, m.Economics.ValuePrice, economics.PPM) // at most the value
+	return m.ExecutionFee + request.ResourcesRequired/m.ResourcesPerUnit + value
+}
+
 // MinApprovals is the floor of approvals for an op, whatever the policy says (O9).
 func (m *Params) MinApprovals(op tx.OpType) uint32 {
 	if i := int(op) - 1; i >= 0 && i < len(m.MinK) {

@@ -146,6 +146,9 @@ var (
 	CodeUnbondings = code(SpaceStake, 3, "too many unbondings under way", "wait until one has ended")
 	CodeTombstoned = code(SpaceStake, 4, "operator is tombstoned, for ever", "nothing: unbond what is left")
 
+	CodeHeartbeat = code(SpaceStake, 20, "the operator has given its sign of life in this slot",
+		"nothing to do until the next slot")
+
 	CodeNoCase       = code(SpaceCase, 1, "no such case", "see `mprd case list`")
 	CodeNotAccusable = code(SpaceCase, 2, "the accused has no stake that the infraction could take",
 		"see `mprd operator show`")
@@ -153,6 +156,31 @@ var (
 		"see `mprd case list`")
 	CodeEvidenceUsed = code(SpaceCase, 4, "this evidence was used before", "bring other evidence")
 	CodeCasesMax     = code(SpaceCase, 5, "too many cases are open", "wait until one is closed")
+
+	CodeCommitted      = code(SpaceCase, 6, "the signer has made this commitment", "nothing to do: report now")
+	CodeCommitmentsMax = code(SpaceCase, 7, "too many commitments of the signer's", "wait an hour")
+	CodeNoCommitment   = code(SpaceCase, 8, "the signer has no commitment from an earlier block to this report",
+		"commit, wait for a block and report within the hour, or report without a salt")
+	CodeEvidenceKey = code(SpaceCase, 9, "evidence is not signed with a key that was the accused's then",
+		"see `mprd account show`")
+	CodeEvidenceAge = code(SpaceCase, 10, "evidence is older than the parameter report_ms, or from the future",
+		"nothing, or wait until its time has come")
+	CodeExhibit = code(SpaceCase, 11, "a record is not proven to be in the log as it was at that height",
+		"prove the records again, against a height of the last minutes")
+	CodeUnproven = code(SpaceCase, 12, "the records do not show that the accused did what this is about",
+		"bring the record of the very action, attempt and accused")
+	CodeBondMax       = code(SpaceCase, 13, "bond above bond_max", "raise bond_max to the bond")
+	CodeCaseState     = code(SpaceCase, 14, "the case is not in a state for this", "see `mprd case show`")
+	CodeCaseWindow    = code(SpaceCase, 15, "the case's time for this is over", "see `mprd case show`")
+	CodeNotDisputable = code(SpaceCase, 16, "a case that proves itself is not disputed",
+		"ask the guardians if the evidence is wrong")
+	CodeNotParty    = code(SpaceCase, 17, "signer is neither the accused nor the reporter", "ask one of them")
+	CodeExhibitsMax = code(SpaceCase, 18, "too many exhibits of one side", "nothing: say it in fewer")
+	CodeNotResolver = code(SpaceCase, 19, "signer does not decide this case",
+		"ask a member of the committee who is linked to neither side")
+	CodeCaseVoted = code(SpaceCase, 20, "signer's entity already gave its verdict",
+		"nothing: the first verdict is final")
+	CodeNothingToClaim = code(SpaceCase, 21, "signer has nothing to claim from this case", "see `mprd case show`")
 
 	CodeInternal  = code(SpaceApp, 1, "the rule failed by itself; nothing was changed", "report this as a bug")
 	CodeBlockFull = code(SpaceApp, 2, "the block is full; nothing was changed", "wait for the next block")

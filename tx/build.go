@@ -166,7 +166,7 @@ func (m *Body) lacksStakeMessage() bool {
 func (m *ProposeSlash) lacksEvidence() bool {
 	switch evidence := m.GetEvidence().(type) {
 	case *ProposeSlash_Receipts:
-		return evidence.Receipts == nil
+		return evidence.Receipts == nil || evidence.Receipts.Exhibit.lacksRecord()
 	case *ProposeSlash_Nonce:
 		return evidence.Nonce == nil
 	case *ProposeSlash_Accusation:

@@ -88,6 +88,31 @@ func TestAbsentPartsAreRefusedAndNeverPanic(t *testing.T) {
 		"transfer":          bodyOf(&Body_Transfer{}),
 		"rotation":          bodyOf(&Body_RotateKey{}),
 		"register operator": bodyOf(&Body_RegisterOperator{}),
+
+		"bond":               bodyOf(&Body_Bond{}),
+		"unbond":             bodyOf(&Body_Unbond{}),
+		"register validator": bodyOf(&Body_RegisterValidator{}),
+		"unjail":             bodyOf(&Body_Unjail{}),
+		"heartbeat":          bodyOf(&Body_Heartbeat{}),
+		"commit report":      bodyOf(&Body_CommitReport{}),
+		"propose slash":      bodyOf(&Body_ProposeSlash{}),
+		"evidence":           bodyOf(&Body_ProposeSlash{ProposeSlash: &ProposeSlash{}}),
+		"receipts":           bodyOf(report(&ProposeSlash{Evidence: &ProposeSlash_Receipts{}})),
+		"receipts' record": bodyOf(report(&ProposeSlash{Evidence: &ProposeSlash_Receipts{
+			Receipts: &ReceiptEquivocation{Exhibit: &Exhibit{Records: []*ProvenRecord{nil}}},
+		}})),
+		"nonce":      bodyOf(report(&ProposeSlash{Evidence: &ProposeSlash_Nonce{}})),
+		"accusation": bodyOf(report(&ProposeSlash{Evidence: &ProposeSlash_Accusation{}})),
+		"accusation's record": bodyOf(report(&ProposeSlash{Evidence: &ProposeSlash_Accusation{
+			Accusation: &Accusation{Exhibit: &Exhibit{Records: []*ProvenRecord{nil}}},
+		}})),
+		"dispute": bodyOf(&Body_Dispute{}),
+		"dispute's record": bodyOf(&Body_Dispute{Dispute: &Dispute{
+			Exhibit: &Exhibit{Records: []*ProvenRecord{nil}},
+		}}),
+		"resolve slash": bodyOf(&Body_ResolveSlash{}),
+		"cancel slash":  bodyOf(&Body_CancelSlash{}),
+		"claim reward":  bodyOf(&Body_ClaimReward{}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := GasFor(b); got != GasLimitMax {

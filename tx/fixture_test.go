@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"testing"
 )
 
@@ -49,7 +50,7 @@ type message struct {
 }
 
 // messages has one of each op and one of each kind, the verdicts both, in the order of their numbers.
-var messages = []message{
+var messages = slices.Concat([]message{
 	{"route", request(&RequestAction_Route{Route: &Route{Backends: []*Backend{
 		{Name: "blue", WeightBps: 9000}, {Name: "green", WeightBps: 1000},
 	}}})},
@@ -92,10 +93,10 @@ var messages = []message{
 	}},
 	{"register_operator", func() isBody_Message {
 		return &Body_RegisterOperator{RegisterOperator: &RegisterOperator{
-			ExecutorGroups: []string{"gateway-eu", "gateway-us"},
+			ExecutorGroups: []string{"gateway-eu", "gateway-us"}, Stake: 10_000 * UnitsPerToken,
 		}}
 	}},
-}
+}, stakeMessages, caseMessages)
 
 // request makes requests, each its own copy; what an op does not say is the same in all of them.
 func request(op isRequestAction_Op) func() isBody_Message {

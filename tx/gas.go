@@ -22,7 +22,7 @@ func (t *Transaction) verifications() int {
 	case KindApproveAction, KindRotateKey, KindSubmitReceipt, KindAttest, KindRegisterValidator:
 		n++
 	case KindProposeSlash:
-		n += 2
+		n += t.Body.GetProposeSlash().signatures()
 	}
 	return n
 }

@@ -49,7 +49,8 @@ func forced(t testing.TB, b *Body, cosigners ...*Key) []byte {
 // outOfForm is the table of forms and limits, as raw txs.
 func outOfForm(t testing.TB) []spoil {
 	var all []spoil
-	for _, f := range slices.Concat(forms(), messageForms(), receiptForms(), requestForms(), opForms()) {
+	for _, f := range slices.Concat(forms(), messageForms(), receiptForms(), requestForms(), opForms(),
+		stakeForms(), exhibitForms(), evidenceForms()) {
 		var b *Body
 		for _, m := range messages {
 			if m.name == f.fixture {

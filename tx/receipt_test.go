@@ -22,7 +22,8 @@ func receiptForms() []formed {
 	add("a receipt", done, nil, func(*Receipt) {})
 	add("a receipt of a failure", failure, nil, func(*Receipt) {})
 	add("result at its limit", done, nil, func(r *Receipt) { r.Result = make([]byte, ResultBytesMax) })
-	add("result over its limit", done, CodeMalformed, func(r *Receipt) { r.Result = make([]byte, ResultBytesMax+1) })
+	add("result over its limit", done, CodeMalformed,
+		func(r *Receipt) { r.Result = make([]byte, ResultBytesMax+1) })
 	add("no result", done, nil, func(r *Receipt) { r.Result = nil })
 	add("a result of a failure", failure, CodeMalformed, func(r *Receipt) { r.Result = []byte{1} })
 	add("a reason of what is done", done, CodeMalformed, func(r *Receipt) { r.Reason = 1 })
@@ -35,7 +36,8 @@ func receiptForms() []formed {
 	add("the last attempt", done, nil, func(r *Receipt) { r.Attempt = AttemptsMax - 1 })
 	add("an attempt too many", done, CodeMalformed, func(r *Receipt) { r.Attempt = AttemptsMax })
 	add("resources at their limit", done, nil, func(r *Receipt) { r.ResourcesUsed = ResourcesHardMax })
-	add("resources over their limit", done, CodeMalformed, func(r *Receipt) { r.ResourcesUsed = ResourcesHardMax + 1 })
+	add("resources over their limit", done, CodeMalformed,
+		func(r *Receipt) { r.ResourcesUsed = ResourcesHardMax + 1 })
 	add("another's receipt", done, CodeMalformed, func(r *Receipt) { r.Executor = addressBytes(nextKey) })
 	add("an action id of 31 bytes", done, CodeMalformed, func(r *Receipt) { r.ActionId = make([]byte, 31) })
 
@@ -69,7 +71,8 @@ func TestFencesAreOrderedByCounterFirst(t *testing.T) {
 
 // TestAReceiptIsOfItsChain: a receipt that was signed for another chain proves nothing here.
 func TestAReceiptIsOfItsChain(t *testing.T) {
-	r := receipt(&Receipt{Status: ReceiptStatus_RECEIPT_STATUS_DONE})().(*Body_SubmitReceipt).SubmitReceipt.Receipt
+	brought := receipt(&Receipt{Status: ReceiptStatus_RECEIPT_STATUS_DONE})().(*Body_SubmitReceipt)
+	r := brought.SubmitReceipt.Receipt
 	if err := SignReceipt("mprd-test-2", r, requester); err != nil {
 		t.Fatal(err)
 	}

@@ -10,13 +10,33 @@ import (
 //
 //	SHA-256(lp("MPRD/evidence/v1") ‖ lp(chain_id) ‖ lp(message))
 //
-// message is the canonical encoding of a ProposeSlash that holds the accused and the evidence only.
+// message is the canonical encoding of a ProposeSlash that holds the accused and the evidence only: of
+// receipts no exhibit, and of an accusation's exhibit the records without their proofs. What is proven
+// counts, and not against which head, or in which words.
 func (m *ProposeSlash) EvidenceDigest(chainID string) Digest {
-	raw, err := (&ProposeSlash{Accused: m.Accused, Evidence: m.Evidence}).Marshal()
+	raw, err := (&ProposeSlash{Accused: m.Accused, Evidence: m.essence()}).Marshal()
 	if err != nil {
 		panic(err) // our own types always marshal
 	}
 	return sha256.Sum256(make(preimage, 0, preimageBytes).begin(domainEvidence, chainID).lp(raw))
+}
+
+// essence is the evidence without what may differ from one report of it to the next.
+func (m *ProposeSlash) essence() isProposeSlash_Evidence {
+	switch evidence := m.Evidence.(type) {
+	case *ProposeSlash_Receipts:
+		both := &ReceiptEquivocation{First: evidence.Receipts.First, Second: evidence.Receipts.Second}
+		return &ProposeSlash_Receipts{Receipts: both}
+	case *ProposeSlash_Accusation:
+		a, exhibit := evidence.Accusation, &Exhibit{}
+		for _, r := range a.Exhibit.GetRecords() {
+			exhibit.Records = append(exhibit.Records, &ProvenRecord{Index: r.Index, Leaf: r.Leaf})
+		}
+		return &ProposeSlash_Accusation{Accusation: &Accusation{
+			Infraction: a.Infraction, ActionId: a.ActionId, Attempt: a.Attempt, Exhibit: exhibit,
+		}}
+	}
+	return m.Evidence
 }
 
 // ExhibitDigest names an exhibit of a dispute:
@@ -80,6 +100,14 @@ func (m *ProposeSlash) check(chainID string) error {
 	return malformed("evidence", "is absent")
 }
 
+// signatures is how many the evidence rests on.
+func (m *ProposeSlash) signatures() int {
+	if m.GetAccusation() != nil {
+		return 0 // its records are proven by hashes
+	}
+	return 2
+}
+
 // claims are the signatures that the evidence rests on; its check has passed.
 func (m *ProposeSlash) claims(chainID string) (list []Claim) {
 	switch evidence := m.Evidence.(type) {
@@ -88,11 +116,11 @@ func (m *ProposeSlash) claims(chainID string) (list []Claim) {
 			list = append(list, claim(r.Signature, r.Digest(chainID), CodeEvidence))
 		}
 	case *ProposeSlash_Nonce:
-		for _, raw := range [][]byte{evidence.Nonce.First, evidence.Nonce.Second} {
-			t, err := Decode(raw)
-			if err != nil {
-				panic(err) // it was decoded when it was checked
-			}
+		first, second, err := evidence.Nonce.Both()
+		if err != nil {
+			panic(err) // they were decoded when they were checked
+		}
+		for _, t := range []*Transaction{first, second} {
 			list = append(list, claim(t.Envelope.Signatures[0], TxDigest(chainID, t.Envelope.Body), CodeEvidence))
 		}
 	}
@@ -103,6 +131,9 @@ func (m *ProposeSlash) claims(chainID string) (list []Claim) {
 // same evidence has one encoding.
 func (m *ReceiptEquivocation) check(chainID string, accused []byte) error {
 	for _, r := range []*Receipt{m.First, m.Second} {
+		if r != nil && !bytes.Equal(r.Executor, accused) {
+			return fmt.Errorf("%w: a receipt of another than the accused", CodeEvidence)
+		}
 		if err := r.check(accused); err != nil {
 			return err
 		}
@@ -114,10 +145,18 @@ func (m *ReceiptEquivocation) check(chainID string, accused []byte) error {
 	if bytes.Compare(first[:], second[:]) >= 0 {
 		return fmt.Errorf("%w: want two receipts, the lower digest first", CodeEvidence)
 	}
-	return nil
+	if m.Exhibit == nil {
+		return nil
+	}
+	if len(m.Exhibit.Records) == 0 {
+		return malformed("exhibit", "holds no record")
+	}
+	return m.Exhibit.check()
 }
 
-// check: two bodies under one nonce, signed for this chain by one account. The lower hash comes first.
+// check: two bodies under one nonce, signed for this chain by one account. The lower hash comes first. Each
+// comes with its signer's signature alone: nobody verifies the cosigners', so they would let the same
+// evidence have any number of digests.
 func (m *NonceEquivocation) check(chainID string, accused []byte) error {
 	first, second, err := m.Both()
 	if err != nil {
@@ -125,8 +164,11 @@ func (m *NonceEquivocation) check(chainID string, accused []byte) error {
 	}
 	for _, t := range []*Transaction{first, second} {
 		b := t.Body
-		if b.ChainId != chainID || !bytes.Equal(b.Signer, accused) || len(t.Envelope.Signatures) == 0 {
-			return fmt.Errorf("%w: a tx that the accused did not sign for this chain", CodeEvidence)
+		if b.ChainId != chainID || !bytes.Equal(b.Signer, accused) {
+			return fmt.Errorf("%w: a tx that is not the accused's on this chain", CodeEvidence)
+		}
+		if n := len(t.Envelope.Signatures); n != 1 {
+			return fmt.Errorf("%w: %d signatures, want the signer's alone", CodeEvidence, n)
 		}
 		if err := checkToken(b.Token); err != nil {
 			return err
@@ -138,7 +180,8 @@ func (m *NonceEquivocation) check(chainID string, accused []byte) error {
 	if !bytes.Equal(first.Body.Token.Nonce, second.Body.Token.Nonce) {
 		return fmt.Errorf("%w: different nonces", CodeEvidence)
 	}
-	if bytes.Equal(first.Envelope.Body, second.Envelope.Body) || bytes.Compare(first.Hash[:], second.Hash[:]) >= 0 {
+	same := bytes.Equal(first.Envelope.Body, second.Envelope.Body)
+	if same || bytes.Compare(first.Hash[:], second.Hash[:]) >= 0 {
 		return fmt.Errorf("%w: want two bodies, the lower tx hash first", CodeEvidence)
 	}
 	return nil
@@ -174,8 +217,8 @@ func (m *Exhibit) check() error {
 	if len(m.Records) > ExhibitRecordsMax {
 		return malformed("exhibit", "%d records, limit %d", len(m.Records), ExhibitRecordsMax)
 	}
-	if len(m.Records) > 0 && m.Height == 0 {
-		return malformed("exhibit", "names no height")
+	if (len(m.Records) > 0) != (m.Height > 0) {
+		return malformed("exhibit", "height %d with %d records: want both or neither", m.Height, len(m.Records))
 	}
 	for i, r := range m.Records {
 		if len(r.Leaf) == 0 || len(r.Leaf) > ExhibitLeafBytesMax {

@@ -93,14 +93,42 @@ func unfit(fixture, path string) bool {
 	switch path[strings.LastIndex(path, ".")+1:] {
 	case "Signer":
 		return fixture == "submit_receipt" || fixture == "receipt of a failure" || fixture == "attest"
-	case "Executor", "Witness", "Status":
+	case "Executor":
+		return !strings.HasPrefix(fixture, "report of")
+	case "Witness", "Status":
 		return true
+	case "Infraction":
+		return fixture == "accusation" || fixture == "accusation of a violation"
 	case "Reason":
-		return fixture == "submit_receipt"
+		return fixture == "submit_receipt" || strings.HasPrefix(fixture, "report of")
+	case "Attempt":
+		return fixture == "accusation of a violation"
 	case "Result":
 		return fixture == "receipt of a failure"
 	}
 	return false
+}
+
+// parted: the altered value makes two receipts ones of different attempts.
+func parted(path string) bool {
+	return strings.HasSuffix(path, ".Executor") || strings.HasSuffix(path, ".ActionId") ||
+		strings.HasSuffix(path, ".Attempt")
+}
+
+// ordered puts altered evidence back into its order: that is not what is altered.
+func ordered(b *Body) {
+	m := b.GetProposeSlash()
+	if r := m.GetReceipts(); r != nil {
+		first, second := r.First.Digest(testChain), r.Second.Digest(testChain)
+		if bytes.Compare(first[:], second[:]) > 0 {
+			r.First, r.Second = r.Second, r.First
+		}
+	}
+	if n := m.GetNonce(); n != nil {
+		if bytes.Compare(hashOf(string(n.First)), hashOf(string(n.Second))) > 0 {
+			n.First, n.Second = n.Second, n.First
+		}
+	}
 }
 
 // wantAfter is the code that altering path leads to in the fixture.
@@ -108,9 +136,20 @@ func wantAfter(fixture, path, stage string) *Code {
 	inner := strings.HasPrefix(path, ".Message.ApproveAction.Approval.")
 	inner = inner || fixture == "rotate_key" && (path == ".Signer" || strings.Contains(path, ".NewKey."))
 	carried := strings.HasPrefix(path, ".Message.SubmitReceipt.") || strings.HasPrefix(path, ".Message.Attest.")
+	proof := strings.HasPrefix(path, ".Message.ProposeSlash.Evidence.Receipts.") ||
+		strings.HasPrefix(path, ".Message.ProposeSlash.Evidence.Nonce.")
+	proof = proof && !strings.Contains(path, ".Exhibit.") // the rule holds it against the log
+	possession := fixture == "register_validator" &&
+		(path == ".Signer" || strings.Contains(path, ".ConsensusKey."))
 	switch {
 	case path == ".ChainId":
 		return CodeChainID
+	case strings.HasPrefix(fixture, "report of"):
+		if path == ".Message.ProposeSlash.Accused" || proof && parted(path) {
+			return CodeEvidence
+		}
+	}
+	switch {
 	case unfit(fixture, path):
 		return CodeMalformed
 	case strings.HasSuffix(path, ".WeightBps"):
@@ -123,6 +162,10 @@ func wantAfter(fixture, path, stage string) *Code {
 		return CodeSignature
 	case carried:
 		return CodeReceiptSig
+	case proof:
+		return CodeEvidence
+	case possession:
+		return CodePossession
 	case fixture == "cosigned" || inner && fixture != "rotate_key":
 		return CodeApprovalSig
 	case inner:
@@ -149,6 +192,7 @@ func alteredBodies(t testing.TB) []spoil {
 					continue // making it again restores it
 				}
 				alter(leaves[i])
+				ordered(decoded.Body)
 				all = append(all, spoil{
 					name: name + path + " " + stage, raw: remade(t, decoded, stage), want: wantAfter(name, path, stage),
 				})
@@ -297,6 +341,8 @@ func TestEveryFieldOfTheBodyIsAltered(t *testing.T) {
 	for _, message := range []any{
 		Body{}, Token{}, Cosigner{}, RequestAction{}, Backend{}, Throttle{}, Pause{}, Scale{}, Rotate{}, Approval{},
 		Signature{}, PublicKey{}, CancelAction{}, Receipt{}, Attestation{}, Transfer{}, RegisterOperator{},
+		Bond{}, Unbond{}, CommitReport{}, ProposeSlash{}, NonceEquivocation{}, Accusation{}, Exhibit{},
+		ProvenRecord{}, Dispute{}, ResolveSlash{}, CancelSlash{}, ClaimReward{},
 	} {
 		typ := reflect.TypeOf(message)
 		for i := range typ.NumField() {

@@ -148,6 +148,9 @@ func (b *Block) record(c *state.Context, index uint32, r *TxResult) []byte {
 		Tx: c.Tx.Raw, Index: index, Codespace: r.Codespace, Code: r.Code, GasUsed: r.GasUsed, Fee: r.Fee,
 		Vouchers: c.Vouchers,
 	}
+	if len(entry.Tx) > tx.TxBytesMax { // more than a leaf may hold: its block has it
+		entry.Tx, entry.TxDigest = nil, c.Tx.Hash[:]
+	}
 	switch body := c.Record.Body.(type) {
 	case *audit.Record_Decision:
 		body.Decision.Tx = entry

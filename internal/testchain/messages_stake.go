@@ -105,14 +105,16 @@ func propose(m *tx.ProposeSlash, edits []func(*tx.ProposeSlash)) Message {
 	return func(b *tx.Body) { b.Message = &tx.Body_ProposeSlash{ProposeSlash: m} }
 }
 
-// Exhibit proves records, by ascending index, against the log as it is after the newest block.
+// Exhibit proves records, by ascending index, against the log as the newest block with records left it.
 func (c *Chain) Exhibit(statement string, indices ...uint64) *tx.Exhibit {
 	c.T.Helper()
 	e := &tx.Exhibit{Statement: statement}
 	if len(indices) == 0 {
 		return e
 	}
-	e.Height = c.Height
+	last, err := audit.DecodeLeaf(c.Leaves[len(c.Leaves)-1])
+	must(c.T, err)
+	e.Height = last.Height
 	for _, index := range indices {
 		record := &tx.ProvenRecord{Index: index, Leaf: c.Leaves[index], Path: inclusion(c.Leaves, index)}
 		e.Records = append(e.Records, record)

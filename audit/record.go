@@ -37,6 +37,14 @@ func checkRecord(r *Record) error {
 		return checkAttested(body.Attested)
 	case *Record_Auto:
 		return checkAuto(body.Auto)
+	case *Record_Case:
+		return checkCase(body.Case)
+	case *Record_Rewards:
+		return checkRewards(body.Rewards)
+	case *Record_Epoch:
+		return checkEpoch(body.Epoch)
+	case *Record_Validators:
+		return checkValidators(body.Validators)
 	case *Record_Block:
 		if body.Block == nil {
 			return fmt.Errorf("%w: empty block", ErrLeaf)

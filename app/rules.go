@@ -28,6 +28,8 @@ var rules = []rule{
 	on(tx.KindRegisterOperator, (*tx.Body).GetRegisterOperator, slashing.RegisterOperator),
 	on(tx.KindBond, (*tx.Body).GetBond, slashing.Bond),
 	on(tx.KindUnbond, (*tx.Body).GetUnbond, slashing.Unbond),
+	on(tx.KindRegisterValidator, (*tx.Body).GetRegisterValidator, slashing.RegisterValidator),
+	on(tx.KindUnjail, (*tx.Body).GetUnjail, slashing.Unjail),
 	on(tx.KindHeartbeat, (*tx.Body).GetHeartbeat, slashing.Heartbeat),
 }
 

@@ -19,6 +19,8 @@ var (
 	stepsBefore = []step{
 		{"clock", advanceClock},
 		{"epoch seed", action.AdvanceEpoch},
+		{"misbehavior", slashing.PunishMisbehavior},
+		{"uptime", slashing.TrackUptime},
 	}
 	stepsAfter = []step{
 		{"assignment", action.Assign},
@@ -27,6 +29,7 @@ var (
 		{"unbonding", slashing.ReleaseUnbonding},
 		{"coverage", action.ReleaseCoverage},
 		{"fees", slashing.RouteFees},
+		{"validators", slashing.PlanValidators},
 		{"waiting actions", expireWaiting},
 		{"prune nonces", pruneNonces},
 		{"prune heads", pruneHeads},

@@ -14,11 +14,11 @@ import (
 // are elected. If they are fewer than the least set, the set of CometBFT's genesis file stays, whose keys are
 // nobody's.
 func Begin(o *state.Overlay, p *state.Params, file []state.Seat) []state.Seat {
-	candidates := candidatesOf(o)
-	for i := range candidates {
-		nameKey(o, candidates[i].Key)
+	holders := holdersOf(o)
+	for i := range holders {
+		nameKey(o, holders[i].key)
 	}
-	set := seatsOf(Elect(candidates, setParams(&p.Economics)))
+	set := seatsOf(Elect(candidatesOf(holders), setParams(&p.Economics)))
 	if uint64(len(set)) >= p.Economics.ValidatorsMin {
 		state.ElectedTable.Set(o, state.One{}, &state.ValidatorSet{Seats: set})
 	} else {
@@ -41,29 +41,6 @@ func setParams(p *economics.Params) SetParams {
 		MaxValidators: uint32(min(p.ValidatorsMax, ValidatorsHardMax)),
 		PowerUnit:     p.PowerUnit, StakeMin: p.StakeMin,
 	}
-}
-
-// operatorsRead bounds a reading of all operators; the parameter operators_max is at most this.
-const operatorsRead = 10_000
-
-// candidatesOf are the operators' present keys. Keys that an operator had before, or that nobody can elect any
-// more, are not read: their rows stay for ever. Who waits to be jailed is no less a candidate: to leave at an
-// election would go past the jail meter.
-func candidatesOf(o *state.Overlay) (candidates []Candidate) {
-	state.Operators.Range(o, nil, operatorsRead, func(_ []byte, operator *state.Operator) bool {
-		if len(operator.ValidatorKey) == tx.KeyBytes {
-			candidates = append(candidates, Candidate{
-				Key: Key(operator.ValidatorKey), Stake: operator.Stake, Barred: operator.Tombstoned,
-			})
-		}
-		return true
-	})
-	for i := range candidates {
-		if row := state.Validators.Load(o, state.ConsensusKey(candidates[i].Key)); row.Jailed || row.Tombstoned {
-			candidates[i].Barred = true
-		}
-	}
-	return candidates
 }
 
 // nameKey enters a key under the address by which CometBFT names it.

@@ -146,6 +146,14 @@ var (
 	CodeUnbondings = code(SpaceStake, 3, "too many unbondings under way", "wait until one has ended")
 	CodeTombstoned = code(SpaceStake, 4, "operator is tombstoned, for ever", "nothing: unbond what is left")
 
+	CodeConsensusKeyTaken = code(SpaceStake, 5, "consensus key is, or once was, an operator's", "make a new key")
+	CodeValidating        = code(SpaceStake, 6, "the present consensus key validates or is elected",
+		"unbond below the least stake, or wait until it has left the set")
+	CodeNotValidator = code(SpaceStake, 7, "operator has no consensus key",
+		"register one: `mprd validator register`")
+	CodeNotJailed = code(SpaceStake, 8, "validator is not jailed, or asked already", "nothing to do")
+	CodeJailTime  = code(SpaceStake, 9, "jail time is not over", "wait, see `mprd validator show`")
+
 	CodeHeartbeat = code(SpaceStake, 20, "the operator has given its sign of life in this slot",
 		"nothing to do until the next slot")
 

@@ -7,8 +7,9 @@ import (
 	"mprd/tx"
 )
 
-// Apply writes the document as the state at height 0. T and C begin at genesisTimeMs. It writes the same
-// whatever the order in the document, and nothing at all if the document is not valid: see Validate.
+// Apply writes the document as the state at height 0, but for the validator set, which slashing.Begin elects.
+// T and C begin at genesisTimeMs. It writes the same whatever the order in the document, and nothing at all if
+// the document is not valid: see Validate.
 func (d *Document) Apply(o *state.Overlay, genesisTimeMs uint64) error {
 	if genesisTimeMs == 0 {
 		return &Error{Path: "genesis_time", Text: "is not set"}
@@ -28,11 +29,12 @@ func (d *Document) Apply(o *state.Overlay, genesisTimeMs uint64) error {
 	for _, a := range d.Accounts {
 		entities[a.Address] = a.Entity
 	}
+	keys := d.applyValidators(o)
 	for _, op := range d.Operators {
 		state.Join(o, op.Address, entities[op.Address], op.ExecutorGroups)
 		state.Operators.Set(o, op.Address, &state.Operator{
-			ExecutorGroups: sorted(op.ExecutorGroups), Stake: op.Stake, Reputation: op.Reputation,
-			RegisteredAtMs: genesisTimeMs,
+			ExecutorGroups: sorted(op.ExecutorGroups), Stake: op.Stake, StakeLow: op.Stake,
+			Reputation: op.Reputation, RegisteredAtMs: genesisTimeMs, ValidatorKey: keys[op.Address],
 		})
 	}
 	state.OperatorCountTable.Set(o, state.One{}, &state.Amount{Units: uint64(len(d.Operators))})
@@ -53,7 +55,10 @@ func (d *Document) Apply(o *state.Overlay, genesisTimeMs uint64) error {
 }
 
 func (d *Document) applyAccounts(o *state.Overlay) {
-	supply := d.Pools.Treasury
+	supply := d.Pools.Treasury + d.Pools.Rewards + d.Pools.Insurance
+	for _, op := range d.Operators {
+		supply += op.Stake
+	}
 	for _, a := range d.Accounts {
 		key := &tx.PublicKey{Type: tx.KeyType_KEY_TYPE_ED25519, Key: a.PublicKey}
 		state.Accounts.Set(o, a.Address, &state.Account{
@@ -62,8 +67,28 @@ func (d *Document) applyAccounts(o *state.Overlay) {
 		state.Keys.Set(o, state.KeyIDOf(key), &state.KeyOwner{Address: a.Address[:]})
 		supply += a.Balance
 	}
-	state.Pools.Set(o, state.PoolTreasury, &state.Amount{Units: d.Pools.Treasury})
+	for _, pool := range []struct {
+		name  string
+		units uint64
+	}{
+		{state.PoolTreasury, d.Pools.Treasury}, {state.PoolRewards, d.Pools.Rewards},
+		{state.PoolInsurance, d.Pools.Insurance},
+	} {
+		if pool.units > 0 || pool.name == state.PoolTreasury {
+			state.Pools.Set(o, pool.name, &state.Amount{Units: pool.units})
+		}
+	}
 	state.SupplyTable.Set(o, state.One{}, &state.Supply{Genesis: supply})
+}
+
+// applyValidators writes whose the consensus keys are, and returns them.
+func (d *Document) applyValidators(o *state.Overlay) map[tx.Address][]byte {
+	keys := make(map[tx.Address][]byte, len(d.Validators))
+	for _, v := range d.Validators {
+		keys[v.Operator] = v.PublicKey
+		state.Validators.Set(o, state.ConsensusKey(v.PublicKey), &state.Validator{Operator: v.Operator[:]})
+	}
+	return keys
 }
 
 func (c Committee) row() *state.Committee {

@@ -1,7 +1,9 @@
 package genesis
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"mprd/economics"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -90,6 +93,7 @@ func TestTheOrderInADocumentDoesNotMatter(t *testing.T) {
 	slices.Reverse(turned.Accounts[len(turned.Accounts)-1].Roles)
 	slices.Reverse(turned.Operators)
 	slices.Reverse(turned.Operators[0].ExecutorGroups)
+	slices.Reverse(turned.Validators)
 	slices.Reverse(turned.Committees.Approvers.Members)
 	slices.Reverse(turned.Targets[0].Bounds.Backends)
 	slices.Reverse(turned.Targets[0].Bounds.Credentials)
@@ -111,12 +115,20 @@ func TestWhatIsInTheDocumentIsInTheTables(t *testing.T) {
 	}
 	p := state.ParamsTable.Load(o, state.One{})
 	want := state.DefaultParams()
-	want.SkewMsMax = 0
+	want.SkewMsMax, want.Economics.ValidatorsMin = 0, 1
 	if !reflect.DeepEqual(p, want) {
-		t.Errorf("params %v, want the defaults but for skew_ms_max 0", p)
+		t.Errorf("params %v, want the defaults but for skew_ms_max 0 and validators_min 1", p)
 	}
-	if total, genesis := state.Total(o); total != genesis || genesis != 6*1_000_000_000+5_000_000_000 {
-		t.Errorf("supply %d, accounts and pools hold %d", genesis, total)
+	const want1 = 6*1_000_000_000 + 2*10_000_000_000 + 5_000_000_000 + 2_000_000_000 + 1_000_000_000
+	if total, genesis := state.Total(o); total != genesis || genesis != want1 {
+		t.Errorf("supply %d, accounts, stakes and pools hold %d, want %d", genesis, total, uint64(want1))
+	}
+	for name, want := range map[string]uint64{
+		state.PoolTreasury: 5_000_000_000, state.PoolRewards: 2_000_000_000, state.PoolInsurance: 1_000_000_000,
+	} {
+		if got := state.Pools.Load(o, name).Units; got != want {
+			t.Errorf("pool %s holds %d, want %d", name, got, want)
+		}
 	}
 	for _, a := range d.Accounts {
 		row, ok := state.Accounts.Get(o, a.Address)
@@ -130,8 +142,15 @@ func TestWhatIsInTheDocumentIsInTheTables(t *testing.T) {
 	}
 	op, _ := state.Operators.Get(o, d.Operators[1].Address)
 	if op == nil || !slices.Equal(op.ExecutorGroups, []string{"gateway", "vault"}) ||
-		op.RegisteredAtMs != beganMs || op.Reputation != 700_000 || op.Stake != 5_000_000 {
+		op.RegisteredAtMs != beganMs || op.Reputation != 700_000 || op.Stake != 10_000_000_000 ||
+		op.StakeLow != op.Stake || op.ValidatorKey != nil {
 		t.Errorf("operator %v", op)
+	}
+	validates, _ := state.Operators.Get(o, d.Operators[0].Address)
+	key := d.Validators[0].PublicKey
+	if row, ok := state.Validators.Get(o, state.ConsensusKey(key)); !ok || !bytes.Equal(validates.ValidatorKey, key) ||
+		tx.AddressFrom(row.Operator) != d.Operators[0].Address || row.RegisteredHeight != 0 || row.Jailed {
+		t.Errorf("validator %v of %v, want the document's", row, validates)
 	}
 	if n := state.OperatorCountTable.Load(o, state.One{}).Units; n != 2 {
 		t.Errorf("%d operators counted, want 2", n)
@@ -187,6 +206,17 @@ func TestJSONGivesTheDocumentBack(t *testing.T) {
 	}
 	if !strings.Contains(string(text), `"skew_ms_max": 0`) {
 		t.Error("a parameter that is zero is left out and would come back as its default")
+	}
+	var named struct {
+		Params struct {
+			Economics map[string]uint64 `json:"economics"`
+		} `json:"params"`
+	}
+	if err := json.Unmarshal(text, &named); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(named.Params.Economics), reflect.TypeFor[economics.Params]().NumField(); got != want {
+		t.Errorf("%d economic parameters are named, want all %d", got, want)
 	}
 	back := mustParse(t, string(text))
 	again, err := back.JSON()

@@ -3,6 +3,8 @@ package genesis
 import (
 	"strconv"
 	"time"
+
+	"mprd/state"
 )
 
 // AppVersion is the version of the rules, in every block header. It rises only with an upgrade of the chain.
@@ -15,8 +17,10 @@ const (
 	EvidenceBytesMin  = 16 << 10 // 0 would keep evidence out of blocks; a light-client attack needs the most
 	EvidenceAgeMin    = 6 * 24 * time.Hour
 	EvidenceAgeMax    = 60 * 24 * time.Hour
-	// BlockTime is what the age in blocks is reckoned with: timeout_commit's default.
-	BlockTime = 200 * time.Millisecond
+
+	evidenceMsMin = uint64(EvidenceAgeMin / time.Millisecond)
+	evidenceMsMax = uint64(EvidenceAgeMax / time.Millisecond)
+	nanoseconds   = uint64(time.Millisecond) // of a millisecond
 )
 
 // consensus is consensus_params. CometBFT writes 64-bit numbers as strings.
@@ -58,8 +62,9 @@ func (r *reader) consensus(c *consensus) func(path string) {
 // keyTypesMax bounds what is read of pub_key_types; one of them is right.
 const keyTypesMax = 8
 
-// faults adds what is wrong with the parameters of a chain whose own blocks have at most blockBytes of txs.
-func (c *consensus) faults(list *faults, blockBytes uint64) {
+// faults adds what is wrong with the parameters of a chain whose own parameters are p. The age of evidence is
+// the same here and there, so that stake unbonds no earlier than evidence about it expires.
+func (c *consensus) faults(list *faults, p *state.Params) {
 	const at = "consensus_params."
 	number := func(path, text string, least, most uint64, why string) (uint64, bool) {
 		value, err := strconv.ParseUint(text, 10, 64)
@@ -74,18 +79,21 @@ func (c *consensus) faults(list *faults, blockBytes uint64) {
 	if !ok {
 		evidence = 1 << 20
 	}
-	number("block.max_bytes", c.blockBytes, blockBytes+evidence+overheadBytes, ConsensusBytesMax,
+	number("block.max_bytes", c.blockBytes, p.BlockBytesMax+evidence+overheadBytes, ConsensusBytesMax,
 		"the chain's own block_bytes_max, evidence and a commit fit in")
 	if c.gas != "-1" {
 		list.add(0, at+"block.max_gas", "%.40q, want \"-1\": the chain itself limits gas", c.gas)
 	}
-	age, ok := number("evidence.max_age_duration", c.evidenceAge, uint64(EvidenceAgeMin), uint64(EvidenceAgeMax),
-		"nanoseconds; longer than a light client trusts a validator set")
-	if !ok {
-		age = uint64(EvidenceAgeMin)
+	e := &p.Economics
+	if ms := e.ReportMs; ms < evidenceMsMin || ms > evidenceMsMax {
+		list.add(0, below(appState, "params.economics.report_ms"), "%d, want %d to %d: longer than a light client "+
+			"trusts a validator set", ms, evidenceMsMin, evidenceMsMax)
+	} else {
+		number("evidence.max_age_duration", c.evidenceAge, ms*nanoseconds, ms*nanoseconds,
+			"nanoseconds; the document's report_ms")
 	}
-	number("evidence.max_age_num_blocks", c.evidenceBlocks, age/uint64(BlockTime), uint64(EvidenceAgeMax),
-		"blocks of 200 ms fill max_age_duration")
+	number("evidence.max_age_num_blocks", c.evidenceBlocks, e.EvidenceBlocks(), e.EvidenceBlocks(),
+		"the document's report_ms divided by its target_block_ms")
 	if len(c.keyTypes) != 1 || c.keyTypes[0] != "ed25519" {
 		list.add(0, at+"validator.pub_key_types", "%.80q, want [\"ed25519\"]", c.keyTypes)
 	}

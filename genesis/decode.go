@@ -1,9 +1,6 @@
 package genesis
 
 import (
-	"reflect"
-	"strings"
-
 	"mprd/policy"
 	"mprd/state"
 	"mprd/tx"
@@ -15,13 +12,16 @@ func (r *reader) document(d *Document) func(path string) {
 		r.object(path,
 			member{"params", false, func(path string) {
 				d.Params = state.DefaultParams() // those that are named override the defaults one by one
-				r.object(path, r.params(d.Params)...)
+				r.object(path, r.fields(d.Params)...)
 			}},
 			member{"accounts", true, r.list(AccountsMax, func(path string) {
 				d.Accounts = append(d.Accounts, r.account(path))
 			})},
 			member{"operators", false, r.list(OperatorsMax, func(path string) {
 				d.Operators = append(d.Operators, r.operator(path))
+			})},
+			member{"validators", false, r.list(ValidatorsMax, func(path string) {
+				d.Validators = append(d.Validators, r.validator(path))
 			})},
 			member{"committees", true, func(path string) {
 				r.object(path,
@@ -34,50 +34,14 @@ func (r *reader) document(d *Document) func(path string) {
 				d.Targets = append(d.Targets, r.target(path))
 			})},
 			member{"pools", false, func(path string) {
-				r.object(path, member{"treasury", false, r.amount(&d.Pools.Treasury)})
+				r.object(path,
+					member{"treasury", false, r.amount(&d.Pools.Treasury)},
+					member{"rewards", false, r.amount(&d.Pools.Rewards)},
+					member{"insurance", false, r.amount(&d.Pools.Insurance)},
+				)
 			}},
 			member{"policy", false, r.texts(policy.FilesMax, &d.Policy)},
 		)
-	}
-}
-
-// params are the fields of p under their JSON names.
-func (r *reader) params(p *state.Params) []member {
-	var members []member
-	eachParam(p, func(name string, field any) {
-		m := member{name: name}
-		switch field := field.(type) {
-		case *uint64:
-			m.read = r.number(field)
-		case *uint32:
-			m.read = r.number32(field)
-		case *[]uint32:
-			m.read = func(path string) {
-				*field = nil
-				r.list(paramListMax, func(path string) {
-					var value uint32
-					r.number32(&value)(path)
-					*field = append(*field, value)
-				})(path)
-			}
-		}
-		members = append(members, m)
-	})
-	return members
-}
-
-// paramListMax bounds a list among the parameters; their own check knows the right length.
-const paramListMax = 64
-
-// eachParam calls fn with the JSON name and the address of every parameter, in the order of state.Params:
-// *uint64, *uint32 or *[]uint32.
-func eachParam(p *state.Params, fn func(name string, field any)) {
-	v := reflect.ValueOf(p).Elem()
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		if name != "" && name != "-" {
-			fn(name, v.Field(i).Addr().Interface())
-		}
 	}
 }
 
@@ -101,6 +65,14 @@ func (r *reader) operator(path string) (o Operator) {
 		member{"reputation", false, r.number(&o.Reputation)},
 	)
 	return o
+}
+
+func (r *reader) validator(path string) (v Validator) {
+	r.object(path,
+		member{"operator", true, r.address(&v.Operator)},
+		member{"public_key", false, r.hex(tx.KeyBytes, &v.PublicKey)},
+	)
+	return v
 }
 
 func (r *reader) committee(c *Committee) func(path string) {

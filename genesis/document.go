@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"strconv"
 
 	"mprd/policy"
 	"mprd/state"
@@ -33,6 +32,7 @@ type Document struct {
 	Params     *state.Params `json:"-"` // written by JSON, which must not leave zeros out
 	Accounts   []Account     `json:"accounts,omitempty"`
 	Operators  []Operator    `json:"operators,omitempty"`
+	Validators []Validator   `json:"validators,omitempty"` // none: CometBFT's genesis file says who validates
 	Committees Committees    `json:"committees"`
 	Targets    []Target      `json:"targets,omitempty"`
 	Pools      Pools         `json:"pools"`
@@ -54,8 +54,15 @@ type Account struct {
 type Operator struct {
 	Address        tx.Address `json:"address"`
 	ExecutorGroups []string   `json:"executor_groups,omitempty"`
-	Stake          uint64     `json:"stake"`      // base units; a weight until the stake module holds it
+	Stake          uint64     `json:"stake"`      // base units, of the supply; none, or stake_min at least
 	Reputation     uint64     `json:"reputation"` // ppm
+}
+
+// Validator is an operator's consensus key. Its power is the operator's stake in units of power_unit. While
+// people edit a document the key may be absent: whoever sets up the nodes fills it in.
+type Validator struct {
+	Operator  tx.Address `json:"operator"`
+	PublicKey hexBytes   `json:"public_key,omitempty"` // ed25519, 32 bytes
 }
 
 // Committees are the three that the protocol knows.
@@ -123,7 +130,9 @@ type Credential struct {
 
 // Pools are what belongs to nobody, in base units.
 type Pools struct {
-	Treasury uint64 `json:"treasury"`
+	Treasury  uint64 `json:"treasury"`
+	Rewards   uint64 `json:"rewards"` // what epochs pay from
+	Insurance uint64 `json:"insurance"`
 }
 
 // New is a document with the default parameters and this policy, and nobody in it yet.
@@ -171,27 +180,8 @@ func (d *Document) JSON() ([]byte, error) {
 	err := encoder.Encode(struct {
 		Params *params `json:"params"`
 		*Document
-	}{(*params)(d.params()), d})
+	}{&params{d.params()}, d})
 	return buf.Bytes(), err
-}
-
-// params are state.Params as they stand in the document: in the order of the schema, zeros too.
-type params state.Params
-
-// MarshalJSON implements json.Marshaler.
-func (p *params) MarshalJSON() ([]byte, error) {
-	var faults []error
-	text := []byte{'{'}
-	eachParam((*state.Params)(p), func(name string, field any) {
-		value, err := json.Marshal(field)
-		faults = append(faults, err)
-		if len(text) > 1 {
-			text = append(text, ',')
-		}
-		text = append(strconv.AppendQuote(text, name), ':')
-		text = append(text, value...)
-	})
-	return append(text, '}'), errors.Join(faults...)
 }
 
 // hexBytes are bytes as lower-case hexadecimal digits in JSON.

@@ -58,7 +58,7 @@ var wrongForm = []spoiled{
 	{`"kind": "gateway"`, `"\udc00": "x"`, `\udc00`, `targets[0].labels["�"]`, "half a character", 0},
 	{`"labels": {`, `"labels": [], "x": {`, `[], "x"`, "targets[0].labels", "a list, want an object", 1},
 	{`"weight_bps": 2500`, `"weight": 2500`, `"weight": 2500`, "targets[0].spec.backends[0].weight", "unknown", 1},
-	{`"pools": {`, `"pools": {"burn": 1,`, `"burn"`, "pools.burn", "unknown field; known here: treasury", 0},
+	{`"pools": {`, `"pools": {"burn": 1,`, `"burn"`, "pools.burn", "unknown field; known here: treasury, rewards", 0},
 	{`"pools": {`, `"x` + "\x7f" + `\n": 1, "pools": {`, `\n": 1`, `["x\x7f\n"]`, "unknown field", 0},
 }
 
@@ -68,6 +68,20 @@ var wrongParams = []spoiled{
 	{`[0, 0, 3, 0, 3]`, `[0, 0, 3, 0]`, `"min_k"`, "params.min_k", "min_k has 4 entries", 0},
 	{`[0, 0, 3, 0, 3]`, `[0, 0, 4, 0, 3]`, `"approvers": {`, "committees.approvers", "min_k asks for 4", 0},
 	{`[0, 0, 3, 0, 3]`, `[0, 0, 4294967295, 0, 3]`, `"approvers": {`, "committees.approvers", "4294967295", 0},
+	{`"slash_downtime": 0`, `"stake_min": 0`, `"stake_min"`, "params.economics.stake_min", "want 1 to", 0},
+	{`"slash_downtime": 0`, `"unbonding_ms": 1000`, `"unbonding_ms"`, "params.economics.unbonding_ms",
+		"report + dispute", 0},
+	{`"slash_downtime": 0`, `"route_burn": 0`, `"economics"`, "params.economics",
+		"the router's rates sum to 800000 ppm", 0},
+	{`"slash_downtime": 0`, `"stake_min": 20000000000`, `"stake": 1`, "operators[0].stake", "none or stake_min", 2},
+	{`"slash_downtime": 0`, `"slash_down": 0`, `"slash_down"`, "params.economics.slash_down",
+		"unknown field; known here: stake_min", 0},
+	{`"slash_downtime": 0`, `"slash_live": "1"`, `"slash_live"`, "params.economics.slash_live", "want a number", 0},
+	{`"skew_ms_max": 0`, `"stake_cap": 0`, `"stake_cap"`, "params.stake_cap", "unknown field", 0},
+	{`"slash_downtime": 0`, `"whistle_rate": 999999`, `"economics"`, "params.economics",
+		"not incentive compatible", 0},
+	{`"slash_downtime": 0`, `"reward_rate": 400`, `"economics"`, "params.economics",
+		"taking part does not pay: 4000000 a month for a cost of 5000000", 0},
 	{`"gap_ms": 500`, `"operators_max": 1`, `"operators": [`, "operators", "2 operators, operators_max is 1", 0},
 }
 
@@ -93,7 +107,10 @@ var wrongAccounts = []spoiled{
 	{`"balance": 1000000000`, `"balance": 18446744073709551615`, `1844674`, "accounts[0].balance",
 		"with which the supply is above its limit", 0},
 	{`"treasury": 5000000000`, `"treasury": "18446744073709551615"`, `"treasury"`, "pools.treasury",
-		"all of the supply is at most", 0},
+		"with which the supply is above its limit", 0},
+	{`"rewards": 2000000000`, `"rewards": 999999000000000`, `"rewards"`, "pools.rewards",
+		"with which the supply is above its limit", 0},
+	{`"insurance": 1000000000`, `"insurance": 999999000000000`, `"insurance"`, "pools.insurance", "above its limit", 0},
 }
 
 var wrongOperators = []spoiled{
@@ -101,20 +118,50 @@ var wrongOperators = []spoiled{
     {
       "address": "` + autoscaler, `"operators": [
     {
-      "address":  "` + stranger, `"address":  `, "operators[0].address", stranger + " is no account", 0},
+      "address":  "` + stranger, `"address":  `, "operators[0].address", stranger + " is no account", 1},
 	{`"operators": [
     {
       "address": "` + autoscaler, `"operators": [
     {
       "address": "` + rotator, rotator + "\",\n      \"executor_groups\": [\"vault\"", "operators[1].address",
-		"stands there twice", 0},
+		"stands there twice", 1},
 	{`"entity": "acme-security",`, ``, `["vault"`, "operators[1].executor_groups", "without an entity", 0},
 	{`["vault", "gateway"]`, `["none"]`, `["none"]`, "operators[1].executor_groups", "without executors", 0},
 	{`["vault", "gateway"]`, `["a", "a"]`, `["a", "a"]`, "operators[1].executor_groups", "each once", 0},
 	{`["vault", "gateway"]`, `["a"` + strings.Repeat(`, "a"`, 16) + `]`, `["a", "a"`,
 		"operators[1].executor_groups", "more than 16 elements", 0},
 	{`"reputation": 700000`, `"reputation": 1000001`, `1000001`, "operators[0].reputation", "limit 1000000", 0},
-	{`"stake": 5000000`, `"stake": 1000000000000001`, `0000001`, "operators[0].stake", "limit 1000000000000000", 0},
+	{`"stake": 10000000000`, `"stake": 999990000000001`, `0000001`, "operators[0].stake",
+		"with which the supply is above its limit", 0},
+	{`"stake": 10000000000`, `"stake": 9999999999`, `9999999999`, "operators[0].stake",
+		"9999999999, want none or stake_min, 10000000000", 1},
+	{`["vault", "gateway"],
+      "stake": 10000000000`, `["vault", "gateway"],
+      "stake": 0`, `"stake": 0`, "operators[1].stake", "of an executor stake_min is asked", 0},
+}
+
+const consensusKey = "1b13a06ef5952b34372cee5300b715766c01a30461784b0a176c3c13bc7b6628"
+
+var wrongValidators = []spoiled{
+	{`"operator": "` + autoscaler, `"operator": "` + approver1, `"operator"`, "validators[0].operator",
+		approver1 + " is no operator", 0},
+	{`"public_key": "` + consensusKey, `"public_key": "` + strings.Repeat("00", 32), `"public_key": "00`,
+		"validators[0].public_key", "not an ordinary ed25519 key", 0},
+	{`"public_key": "` + consensusKey, `"public_key":  "a849bc530aadba524c05369285e5d17a36a05fdded75f39bd0bec3ec7e3e0f17`,
+		`"public_key":  "`, "validators[0].public_key", "is an account's key", 0},
+	{`"public_key": "` + consensusKey + `"`, `"public_key": ""`, `"public_key": ""`, "validators[0].public_key",
+		"want 64", 0},
+	{",\n      \"public_key\": \"" + consensusKey + `"`, ``, "    {\n      \"operator\"", "validators[0].public_key",
+		"is absent", 0},
+	{`"operator": "` + autoscaler + `",`, `"operater": 1,`, `"operater"`, "validators[0].operater", "unknown field", 1},
+	{`"validators": [`, `"validators": [
+    {"operator": "` + rotator + `", "public_key": "` + consensusKey + `"},`, `      "public_key": "` + consensusKey,
+		"validators[1].public_key", "stands there twice", 0},
+	{`"validators": [`, `"validators": [
+    {"operator": "` + autoscaler + `", "public_key": "` + strings.Repeat("11", 32) + `"},`,
+		`      "operator": "` + autoscaler, "validators[1].operator", "stands there twice", 0},
+	{`"validators_min": 1`, `"validators_min": 2`, `"validators": [`, "validators",
+		"1 validators, validators_min is 2", 0},
 }
 
 var wrongCommittees = []spoiled{
@@ -196,7 +243,8 @@ var wrongPolicies = []spoiled{
 
 func TestEveryFaultHasItsLineItsPathAndItsWords(t *testing.T) {
 	for _, table := range [][]spoiled{
-		wrongForm, wrongParams, wrongAccounts, wrongOperators, wrongCommittees, wrongTargets, wrongPolicies,
+		wrongForm, wrongParams, wrongAccounts, wrongOperators, wrongValidators,
+		wrongCommittees, wrongTargets, wrongPolicies,
 	} {
 		for _, c := range table {
 			text := small(t, c.old, c.new)

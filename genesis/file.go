@@ -5,13 +5,14 @@ import (
 	"strconv"
 	"time"
 
+	"mprd/state"
 	"mprd/tx"
 )
 
 // Limits of what stands around the document in CometBFT's genesis file.
 const (
 	ChainIDBytesMax = 50        // CometBFT's MaxChainIDLen
-	ValidatorsMax   = 100       // protocol §9
+	ValidatorsMax   = 250       // economics.Params lets validators_max be no higher
 	PowerMax        = 1<<60 - 1 // of all validators together: CometBFT's MaxTotalVotingPower
 )
 
@@ -71,15 +72,19 @@ func (f *file) faults(list *faults, d *Document) {
 	if h := f.initialHeight; h != "" && h != "0" && h != "1" {
 		list.add(0, "initial_height", "%.40q, want \"1\"", h)
 	}
-	f.consensus.faults(list, d.params().BlockBytesMax)
-	f.validatorFaults(list)
+	f.consensus.faults(list, d.params())
+	if seats := f.validatorFaults(list); len(*list) == 0 {
+		d.compare(list, seats)
+	}
 }
 
-func (f *file) validatorFaults(list *faults) {
+// validatorFaults adds what is wrong with the validators, and returns them if nothing is.
+func (f *file) validatorFaults(list *faults) []state.Seat {
 	if len(f.validators) == 0 {
 		list.add(0, "validators", "none: nobody could make a block")
 	}
 	var sum uint64
+	seats := make([]state.Seat, 0, len(f.validators))
 	seen := make(map[string]bool)
 	for i, v := range f.validators {
 		path := "validators[" + strconv.Itoa(i) + "]"
@@ -100,7 +105,9 @@ func (f *file) validatorFaults(list *faults) {
 		}
 		if sum += power; sum > PowerMax { // of at most ValidatorsMax terms: no overflow once it is cut
 			list.add(0, path+".power", "all powers sum to more than %d", uint64(PowerMax))
-			return
+			return nil
 		}
+		seats = append(seats, state.Seat{Key: key, Power: power})
 	}
+	return seats
 }

@@ -11,7 +11,7 @@ func TestAWholeGenesisFileIsJudgedWithItsOwnLines(t *testing.T) {
 	if list := ValidateFile([]byte(good)); list != nil {
 		t.Fatalf("the file itself: %s", told(list))
 	}
-	const key = "qEm8UwqtulJMBTaSheXRejagX93tdfOb0L7D7H4+Dxc="
+	const key = smallKey
 	second := `"name": "node0"
     },
     {"pub_key": {"type": "tendermint/PubKeyEd25519", "value": "` + key + `"}, "power": "1"}`
@@ -27,9 +27,9 @@ func TestAWholeGenesisFileIsJudgedWithItsOwnLines(t *testing.T) {
 		{`2026-06-02T12:00:00.5Z`, `0001-01-01T00:00:00Z`, "0001", "genesis_time", "want a time"},
 		{`"initial_height": "1"`, `"initial_height": "2"`, `"2"`, "initial_height", `"2", want "1"`},
 		{`"initial_height": "1"`, `"initial_height": 1`, `t": 1`, "initial_height", "a number, want a text"},
-		{`"power": "10"`, `"power": "0"`, `"power"`, "validators[0].power", `"0", want "1" to`},
-		{`"power": "10"`, `"power": "-1"`, `"power"`, "validators[0].power", `"-1", want "1" to`},
-		{`"power": "10"`, `"power": "1152921504606846976"`, `"power"`, "validators[0].power", "want"},
+		{`"power": "10000"`, `"power": "0"`, `"power"`, "validators[0].power", `"0", want "1" to`},
+		{`"power": "10000"`, `"power": "-1"`, `"power"`, "validators[0].power", `"-1", want "1" to`},
+		{`"power": "10000"`, `"power": "1152921504606846976"`, `"power"`, "validators[0].power", "want"},
 		{`tendermint/PubKeyEd25519`, `tendermint/PubKeySecp256k1`, `"type"`, "validators[0].pub_key.type", "want"},
 		{key, "AAAA", `"value"`, "validators[0].pub_key.value", "not an ordinary ed25519 key"},
 		{key, strings.Repeat("A", 43) + "=", `"value"`, "validators[0].pub_key.value", "not an ordinary"},
@@ -42,10 +42,21 @@ func TestAWholeGenesisFileIsJudgedWithItsOwnLines(t *testing.T) {
 		{`"max_bytes": "25165824"`, `"max_bytes": "67108865"`, `67108865`, block + "max_bytes", `to "67108864"`},
 		{`"max_bytes": "25165824"`, `"max_bytes": 25165824`, `25165824`, block + "max_bytes", "want a text"},
 		{`"max_gas": "-1"`, `"max_gas": "1000000"`, `"1000000"`, block + "max_gas", `want "-1"`},
-		{`"3024000"`, `"3023999"`, `3023999`, evidence + "max_age_num_blocks", `want "3024000" to`},
-		{`"604800000000000"`, `"172800000000000"`, `172800`, evidence + "max_age_duration", `want "518400`},
-		{`"604800000000000"`, `"5184000000000001"`, `518400`, evidence + "max_age_duration", `to "518400`},
-		{`"604800000000000"`, `"0604800000000000"`, `"06048`, evidence + "max_age_duration", `want "518400`},
+		{`"3024000"`, `"3023999"`, `3023999`, evidence + "max_age_num_blocks", `want "3024000" to "3024000": the`},
+		{`"3024000"`, `"3024001"`, `3024001`, evidence + "max_age_num_blocks", `want "3024000" to "3024000": the`},
+		{`"slash_downtime": 0`, `"target_block_ms": 100`, `3024000`, evidence + "max_age_num_blocks",
+			`want "6048000" to`},
+		{`"slash_downtime": 0`, `"report_ms": 518400000`, `604800000000000`, evidence + "max_age_duration",
+			`want "518400000000000" to "518400000000000": nanoseconds; the document's report_ms`},
+		{`"slash_downtime": 0`, `"report_ms": 518399999`, `"report_ms"`, "app_state.params.economics.report_ms",
+			`518399999, want 518400000 to 5184000000`},
+		{`"power": "10000"`, `"power": "9999"`, `"power"`, "validators[0].power", `want "10000": the operator's`},
+		{key, "qEm8UwqtulJMBTaSheXRejagX93tdfOb0L7D7H4+Dxc=", `"value"`, "validators[0].pub_key.value",
+			"is no validator of the document"},
+		{key, "qEm8UwqtulJMBTaSheXRejagX93tdfOb0L7D7H4+Dxc=", `"validators"`, "validators", "lacks 1b13a06e"},
+		{`"604800000000000"`, `"172800000000000"`, `172800`, evidence + "max_age_duration", `want "604800`},
+		{`"604800000000000"`, `"5184000000000001"`, `518400`, evidence + "max_age_duration", `to "604800`},
+		{`"604800000000000"`, `"0604800000000000"`, `"06048`, evidence + "max_age_duration", `want "604800`},
 		{`"1048576"`, `"0"`, `"max_bytes": "0"`, evidence + "max_bytes", `"0", want "16384" to "1048576"`},
 		{`"1048576"`, `"1048577"`, `1048577`, evidence + "max_bytes", `to "1048576"`},
 		{`["ed25519"]`, `["ed25519", "secp256k1"]`, `secp256k1`, "consensus_params.validator.pub_key_types", "want"},
@@ -73,9 +84,18 @@ func TestAWholeGenesisFileIsJudgedWithItsOwnLines(t *testing.T) {
 	}
 }
 
+// smallValidators are those of the small document.
+const smallValidators = `  "validators": [
+    {
+      "operator": "` + autoscaler + `",
+      "public_key": "` + consensusKey + `"
+    }
+  ],
+`
+
 func TestThePowersOfAllValidatorsAreBoundedTogether(t *testing.T) {
 	one := `{"pub_key": {"type": "tendermint/PubKeyEd25519", "value": "KEY"}, "power": "1152921504606846975"}`
-	text := wrapped(small(t))
+	text := wrapped(small(t, smallValidators, ``)) // which leaves the validators to the file
 	from, to := strings.Index(text, `"validators": [`), strings.Index(text, `"app_hash"`)
 	other := strings.Replace(one, "KEY", "WqhI/Y5Bp4V7jPuWsSsO1ETejD+hYsMO+yc/v0FP5Ik=", 1)
 	first := strings.Replace(one, "KEY", "qEm8UwqtulJMBTaSheXRejagX93tdfOb0L7D7H4+Dxc=", 1)

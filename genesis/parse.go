@@ -11,9 +11,9 @@ import (
 // FaultsMax; with an error there is no document.
 func Parse(raw []byte) (*Document, error) { return parse(raw, whole) }
 
-// ParsePartial reads a document as people edit it, the policy being elsewhere or missing: all but the policy
-// is validated, with the lines. Join the policy and Validate it.
-func ParsePartial(raw []byte) (*Document, error) { return parse(raw, withoutPolicy) }
+// ParsePartial reads a document as people edit it, the policy and validators' keys being elsewhere or missing:
+// all the rest is validated, with the lines. Join the policy, fill in the keys and Validate it.
+func ParsePartial(raw []byte) (*Document, error) { return parse(raw, partial) }
 
 func parse(raw []byte, sound []check) (*Document, error) {
 	r, fault := newReader(raw)
@@ -51,7 +51,8 @@ func ValidateFile(raw []byte) []*Error {
 // stands at path. If its form is wrong only what each part says for itself is looked at, and not again what
 // was found already.
 func (d *Document) faults(path string, sound []check, form faults) faults {
-	in := &inspection{doc: d, path: path, list: form, accounts: make(map[tx.Address]*Account, len(d.Accounts))}
+	in := &inspection{doc: d, path: path, list: form, accounts: make(map[tx.Address]*Account, len(d.Accounts)),
+		operators: make(map[tx.Address]*Operator, len(d.Operators))}
 	checks := sound
 	if len(form) > 0 {
 		checks = apart

@@ -87,6 +87,8 @@ func TestEveryLimitIsHit(t *testing.T) {
 		{`"accounts": [`, `"accounts": ` + repeated(account, AccountsMax+1) + `, "x": [`, "accounts"},
 		{`"operators": [`, `"operators": ` + repeated(`{"address": "`+autoscaler+`"}`, OperatorsMax+1) + `, "x": [`,
 			"operators"},
+		{`"validators": [`, `"validators": ` + repeated(`{"operator": "`+autoscaler+`"}`, ValidatorsMax+1) + `, "x": [`,
+			"validators"},
 		{`"targets": [`, `"targets": ` + repeated(target, TargetsMax+1) + `, "x": [`, "targets"},
 		{`"members": [`, `"members": ` + repeated(`"`+autoscaler+`"`, MembersMax+1) + `, "x": [`,
 			"committees.approvers.members"},
@@ -117,7 +119,7 @@ func TestADocumentMadeByHandKeepsTheSameLimits(t *testing.T) {
 		{"accounts[0].roles", func(d *Document) { d.Accounts[0].Roles = make([]string, RolesMax+1) }},
 		{"accounts[0].public_key", func(d *Document) { d.Accounts[0].PublicKey = nil }},
 		{"accounts", func(d *Document) {
-			d.Pools.Treasury = 0
+			d.Pools, d.Operators, d.Validators = Pools{}, nil, nil
 			for i := range d.Accounts {
 				d.Accounts[i].Balance = 0
 			}
@@ -126,6 +128,8 @@ func TestADocumentMadeByHandKeepsTheSameLimits(t *testing.T) {
 		{"committees.guardians.members", func(d *Document) {
 			d.Committees.Guardians.Members = append(d.Committees.Guardians.Members, make([]tx.Address, 64)...)
 		}},
+		{"validators", func(d *Document) { d.Validators = make([]Validator, 101) }},
+		{"validators[0].public_key", func(d *Document) { d.Validators[0].PublicKey = make([]byte, 31) }},
 		{"targets", func(d *Document) { d.Targets = make([]Target, TargetsMax+1) }},
 		{"targets[0].labels", func(d *Document) {
 			for i := range LabelsMax + 1 {

@@ -2,11 +2,14 @@ package genesis
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
 	"mprd/policy"
+	"mprd/state"
 )
 
 //go:embed testdata/small.json
@@ -55,8 +58,34 @@ func small(t testing.TB, edits ...string) string {
 	return text
 }
 
-// wrapped is CometBFT's genesis file around an app_state.
+// smallKey is the consensus key of the small document's validator, whose power is 10000.
+const smallKey = "GxOgbvWVKzQ3LO5TALcVdmwBowRheEsKF2w8E7x7Zig="
+
+// wrapped is CometBFT's genesis file around an app_state with the small document's validator.
 func wrapped(appState string) string {
+	key, err := base64.StdEncoding.DecodeString(smallKey)
+	if err != nil {
+		panic(err)
+	}
+	return wrappedFor(appState, []state.Seat{{Key: key, Power: 10_000}})
+}
+
+// wrappedFor is the file with these validators.
+func wrappedFor(appState string, set []state.Seat) string {
+	var list []string
+	for i, v := range set {
+		list = append(list, fmt.Sprintf(`
+    {
+      "address": "",
+      "pub_key": {
+        "type": "tendermint/PubKeyEd25519",
+        "value": "%s"
+      },
+      "power": "%d",
+      "name": "node%d"
+    }`, base64.StdEncoding.EncodeToString(v.Key), v.Power, i))
+	}
+	validators := strings.Join(list, ",")
 	return `{
   "genesis_time": "2026-06-02T12:00:00.5Z",
   "chain_id": "mprd-test-1",
@@ -73,16 +102,7 @@ func wrapped(appState string) string {
     "abci": {"vote_extensions_enable_height": "0"},
     "authority": {"authority": ""}
   },
-  "validators": [
-    {
-      "address": "",
-      "pub_key": {
-        "type": "tendermint/PubKeyEd25519",
-        "value": "qEm8UwqtulJMBTaSheXRejagX93tdfOb0L7D7H4+Dxc="
-      },
-      "power": "10",
-      "name": "node0"
-    }
+  "validators": [` + validators + `
   ],
   "app_hash": "",
   "app_state": ` + appState + `}

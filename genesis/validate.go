@@ -19,20 +19,22 @@ type check func(*inspection)
 var (
 	whole = []check{
 		(*inspection).params, (*inspection).eachAccount, (*inspection).supply, (*inspection).eachOperator,
-		(*inspection).committees, (*inspection).eachTarget, (*inspection).policy,
+		(*inspection).validators, (*inspection).committees, (*inspection).eachTarget, (*inspection).incentives,
+		(*inspection).eachKey, (*inspection).policy,
 	}
-	withoutPolicy = whole[:len(whole)-1]
+	partial = whole[:len(whole)-2]
 	// apart are the checks of parts for themselves, which mean something even if other parts are not read.
 	apart = []check{(*inspection).params, (*inspection).eachAccount, (*inspection).eachTarget}
 )
 
 // inspection collects the faults of one document.
 type inspection struct {
-	doc      *Document
-	path     string // of the document in what it was read from
-	found    faults // faults of form: nothing more is said of their places
-	list     faults
-	accounts map[tx.Address]*Account
+	doc       *Document
+	path      string // of the document in what it was read from
+	found     faults // faults of form: nothing more is said of their places
+	list      faults
+	accounts  map[tx.Address]*Account
+	operators map[tx.Address]*Operator
 }
 
 func (in *inspection) fault(part, format string, args ...any) {
@@ -49,24 +51,6 @@ func (in *inspection) fault(part, format string, args ...any) {
 func (in *inspection) check(path string, err error) {
 	if err != nil {
 		in.fault(path, "%s", reason(err))
-	}
-}
-
-// params holds each fault of the parameters against the one that it begins with.
-func (in *inspection) params() {
-	p := in.doc.params()
-	err := p.Validate()
-	if err == nil {
-		return
-	}
-	known := make(map[string]bool)
-	eachParam(p, func(name string, _ any) { known[name] = true })
-	for _, one := range parts(err) {
-		path := "params"
-		if name, _, _ := strings.Cut(one.Error(), " "); known[name] {
-			path = join(path, name)
-		}
-		in.fault(path, "%s", one)
 	}
 }
 
@@ -109,53 +93,67 @@ func (in *inspection) names(path string, names []string) {
 	in.check(path, tx.CheckNames("name", sorted))
 }
 
+// supply adds up what there is: pools, balances, stakes.
 func (in *inspection) supply() {
-	sum := in.doc.Pools.Treasury
-	if sum > tx.SupplyMax {
-		in.fault("pools.treasury", "%d, all of the supply is at most %d", sum, uint64(tx.SupplyMax))
+	var sum uint64
+	add := func(path string, amount uint64) bool {
+		if amount > tx.SupplyMax-sum {
+			in.fault(path, "%d, with which the supply is above its limit %d", amount, uint64(tx.SupplyMax))
+			return false
+		}
+		sum += amount
+		return true
+	}
+	pools := in.doc.Pools
+	if !add("pools.treasury", pools.Treasury) || !add("pools.rewards", pools.Rewards) ||
+		!add("pools.insurance", pools.Insurance) {
 		return
 	}
 	for i, a := range in.doc.Accounts {
-		if a.Balance > tx.SupplyMax-sum {
-			in.fault(fmt.Sprintf("accounts[%d].balance", i), "%d, with which the supply is above its limit %d",
-				a.Balance, uint64(tx.SupplyMax))
+		if !add(fmt.Sprintf("accounts[%d].balance", i), a.Balance) {
 			return
 		}
-		sum += a.Balance
+	}
+	for i, o := range in.doc.Operators {
+		if !add(fmt.Sprintf("operators[%d].stake", i), o.Stake) {
+			return
+		}
 	}
 	if sum == 0 {
-		in.fault("accounts", "all balances and pools are 0: nobody could pay a fee")
+		in.fault("accounts", "all balances, stakes and pools are 0: nobody could pay a fee")
 	}
 }
 
 func (in *inspection) eachOperator() {
-	if limit := in.doc.params().OperatorsMax; uint64(len(in.doc.Operators)) > uint64(limit) {
+	p := in.doc.params()
+	if limit := p.OperatorsMax; uint64(len(in.doc.Operators)) > uint64(limit) {
 		in.fault("operators", "%d operators, operators_max is %d", len(in.doc.Operators), limit)
 	}
-	seen := make(map[tx.Address]bool)
-	var staked uint64
-	for i, o := range in.doc.Operators {
+	for i := range in.doc.Operators {
+		o := &in.doc.Operators[i]
 		path := fmt.Sprintf("operators[%d]", i)
 		account := in.accounts[o.Address]
 		switch {
 		case account == nil:
 			in.fault(path+".address", "%s is no account", o.Address)
-		case seen[o.Address]:
+		case in.operators[o.Address] != nil:
 			in.fault(path+".address", "%s stands there twice", o.Address)
 		case len(o.ExecutorGroups) > 0 && account.Entity == "":
 			in.fault(path+".executor_groups", "an account without an entity executes nothing")
 		case slices.Contains(o.ExecutorGroups, state.GroupNone):
 			in.fault(path+".executor_groups", "%q is what a target without executors says", state.GroupNone)
 		}
-		seen[o.Address] = true
+		in.operators[o.Address] = o
 		if o.Reputation > 1_000_000 {
 			in.fault(path+".reputation", "%d ppm, limit 1000000", o.Reputation)
 		}
-		if o.Stake > tx.SupplyMax-staked { // all of it together: a drawing adds weights up
-			in.fault(path+".stake", "%d, limit %d less what others have", o.Stake, uint64(tx.SupplyMax))
-			continue
+		least := p.Economics.StakeMin
+		switch {
+		case o.Stake > 0 && o.Stake < least:
+			in.fault(path+".stake", "%d, want none or stake_min, %d", o.Stake, least)
+		case o.Stake < least && len(o.ExecutorGroups) > 0:
+			in.fault(path+".stake", "%d, of an executor stake_min is asked, %d", o.Stake, least)
 		}
-		staked += o.Stake
 		if len(o.ExecutorGroups) > tx.GroupsMax {
 			in.fault(path+".executor_groups", "%d groups, limit %d", len(o.ExecutorGroups), tx.GroupsMax)
 		}

@@ -35,6 +35,10 @@ const (
 	KindNodeLies       Kind = "node_lies"          // warning: records that do not rehash; another node had them
 	KindNoNodes        Kind = "nodes_unreachable"  // warning: nothing can be verified
 	KindStalled        Kind = "chain_stalls"       // warning: no new block
+	KindEquivocation   Kind = "equivocation"       // alarm: two different receipts of one attempt
+	KindReportFailed   Kind = "report_failed"      // alarm: an infraction that this watcher cannot report
+	KindReported       Kind = "reported"           // warning: this watcher's report has opened a case
+	KindCase           Kind = "case"               // warning: what happened to a case, whoever filed it
 )
 
 // choices are the kinds that --alert-on chooses from, in the order of the help page.
@@ -54,7 +58,8 @@ const (
 
 func (k Kind) severity() string {
 	switch k {
-	case KindUnobserved, KindNoTarget, KindNodeAway, KindNodeBehind, KindNodeLies, KindNoNodes, KindStalled:
+	case KindUnobserved, KindNoTarget, KindNodeAway, KindNodeBehind, KindNodeLies, KindNoNodes, KindStalled,
+		KindReported, KindCase:
 		return SeverityWarning
 	}
 	return SeverityAlarm
@@ -74,6 +79,7 @@ type Alert struct {
 	Text     string  `json:"text"`             // for people
 	Record   *uint64 `json:"record,omitempty"` // index in the audit log
 	Height   uint64  `json:"height,omitempty"` // of the block, or of the state that was looked at
+	Case     uint64  `json:"case,omitempty"`   // number
 }
 
 // JSON is the alert on one line, as it stands on stdout and in a webhook's body.

@@ -103,6 +103,9 @@ func (w *Watcher) see(ctx context.Context, began time.Time) (err error) {
 	if err := w.targets(ctx, at, began); err != nil {
 		return err
 	}
+	if err := w.file(ctx, moment{at.Height, clock, params}); err != nil {
+		return err
+	}
 	w.stats.height.Set(float64(at.Height))
 	w.stats.records.Set(float64(w.memory.frontier.Size()))
 	w.stats.open.Set(float64(len(w.memory.Open)))

@@ -15,7 +15,13 @@ import (
 )
 
 // memoryVersion is the version of the file.
-const memoryVersion = 1
+const memoryVersion = 2
+
+// memoryVersionOld is the version before reports; it is read and replaced.
+const memoryVersionOld = 1
+
+// receiptsSuffix is of the file of receipts, which stands beside the watcher's.
+const receiptsSuffix = ".receipts"
 
 // memoryBytesMax bounds the file: what all bounds of its parts come to.
 const memoryBytesMax = 64 << 20
@@ -35,7 +41,10 @@ type Memory struct {
 	Targets  map[string]targetMemory `json:"targets"`
 	Unsaid   []*Alert                `json:"unsaid,omitempty"` // not yet said on stdout
 	Outbox   []*Alert                `json:"outbox,omitempty"` // not yet taken by the webhook's receiver
+	Reports  map[string]*report      `json:"reports,omitempty"`
+	Receipts bool                    `json:"receipts,omitempty"` // there is a file of receipts beside this one
 
+	receipts *receipts
 	frontier *audit.Frontier
 	path     string
 	lock     *os.File
@@ -49,6 +58,7 @@ type targetMemory struct {
 	SinceMs    uint64 `json:"since_ms"` // T when either was first seen; 0 if that was at the first look
 	Differed   int    `json:"differed"` // observations in a row
 	Failed     int    `json:"failed"`   // likewise
+	Matched    bool   `json:"matched"`  // it was once seen as this very spec has it
 }
 
 // openMemory reads the file, or begins one, for this process alone.
@@ -82,6 +92,13 @@ func openMemory(path, chainID string) (m *Memory, err error) {
 		}
 	}
 	m.saved = raw
+	if m.receipts, err = openReceipts(path+receiptsSuffix, m.Receipts); err != nil {
+		return nil, fmt.Errorf("%w: %w\n  what to do: mend it from a backup, or remove it and the watcher's file: it "+
+			"begins anew then", ErrMemory, err)
+	}
+	if m.Reports == nil {
+		m.Reports = make(map[string]*report)
+	}
 	if m.Open == nil {
 		m.Open = make(map[uint64]*promise)
 	}
@@ -103,6 +120,13 @@ func (m *Memory) decode(raw []byte, chainID string) error {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(m); err != nil {
 		return err
+	}
+	if m.Version == memoryVersionOld {
+		m.Version = memoryVersion
+		for name, known := range m.Targets { // nobody is accused for what was observed before
+			known.Matched = true
+			m.Targets[name] = known
+		}
 	}
 	if m.Version != memoryVersion {
 		return fmt.Errorf("version %d, want %d", m.Version, memoryVersion)
@@ -131,6 +155,11 @@ func (m *Memory) decode(raw []byte, chainID string) error {
 			return fmt.Errorf("%q stands and is nothing", key)
 		}
 	}
+	for key, p := range m.Reports {
+		if p == nil || p.key() != key {
+			return fmt.Errorf("%q is to be reported and is nothing, or something else", key)
+		}
+	}
 	for _, a := range append(append([]*Alert{}, m.Unsaid...), m.Outbox...) {
 		if a == nil {
 			return errors.New("an alert that is none")
@@ -139,8 +168,13 @@ func (m *Memory) decode(raw []byte, chainID string) error {
 	return nil
 }
 
-// save writes the file if anything has changed; a crash leaves the old one or the new one.
+// save writes the files if anything has changed; a crash leaves the old one or the new one. Receipts go first:
+// of records that count as read none is missing.
 func (m *Memory) save() error {
+	if err := m.receipts.save(); err != nil {
+		return m.unwritten(err)
+	}
+	m.Receipts = m.Receipts || len(m.receipts.list) > 0
 	m.Frontier = hex.EncodeToString(m.frontier.Encode())
 	raw, err := json.Marshal(m)
 	if err != nil {
@@ -153,11 +187,15 @@ func (m *Memory) save() error {
 		return fmt.Errorf("%w: %s: %d bytes, limit %d", ErrMemory, m.path, len(raw), memoryBytesMax)
 	}
 	if err := client.ReplaceFile(m.path, raw, 0o600); err != nil {
-		return fmt.Errorf("%w: %s cannot be written, and what it forgot would be said again: %w\n"+
-			"  what to do: make room, and start it again; it goes on where the file ends", ErrMemory, m.path, err)
+		return m.unwritten(err)
 	}
 	m.saved = raw
 	return nil
 }
 
-func (m *Memory) close() error { return m.lock.Close() }
+func (m *Memory) unwritten(err error) error {
+	return fmt.Errorf("%w: %s cannot be written, and what it forgot would be said again: %w\n"+
+		"  what to do: make room, and start it again; it goes on where the file ends", ErrMemory, m.path, err)
+}
+
+func (m *Memory) close() error { return errors.Join(m.receipts.close(), m.lock.Close()) }

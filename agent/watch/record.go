@@ -47,6 +47,12 @@ func (w *Watcher) read(page []*audit.Record, params *state.Params) {
 				w.chosen(KindUnattested, r, a.ActionId, fmt.Sprintf(
 					"%d witnesses saw the result in time, too few", len(a.Witnesses)))
 			}
+		case *audit.Record_Receipt:
+			w.receipt(r, body.Receipt, params.Economics.ReportMs)
+		case *audit.Record_Tx:
+			w.ours(r, body.Tx)
+		case *audit.Record_Case:
+			w.caseChanged(r, body.Case)
 		case *audit.Record_Auto:
 			if a := body.Auto; a.Fault {
 				w.chosen(KindFault, r, a.ActionId, fmt.Sprintf("%s stayed silent in attempt %d: judged a fault",

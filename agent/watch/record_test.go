@@ -223,7 +223,7 @@ func TestAFileThatIsNoWatchersIsRefused(t *testing.T) {
 	}
 	ok(t, open(string(good)))
 	for name, edit := range map[string][2]string{
-		"version": {`"version":1`, `"version":2`}, "chain": {testchain.ID, "other-1"},
+		"version": {`"version":2`, `"version":3`}, "chain": {testchain.ID, "other-1"},
 		"frontier":                    {`"frontier":"00`, `"frontier":"zz`},
 		"frontier's length":           {`"frontier":"00`, `"frontier":"`},
 		"more read than there is":     {`"size":1`, `"size":0`},

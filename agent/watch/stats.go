@@ -4,9 +4,9 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // stats are what a watcher tells Prometheus.
 type stats struct {
-	looks, alerts, observations, webhook    *prometheus.CounterVec
-	lastLook, height, records, open, outbox prometheus.Gauge
-	standing                                *prometheus.GaugeVec
+	looks, alerts, observations, webhook, reports      *prometheus.CounterVec
+	lastLook, height, records, open, outbox, reporting prometheus.Gauge
+	standing                                           *prometheus.GaugeVec
 }
 
 func newStats() *stats {
@@ -22,6 +22,8 @@ func newStats() *stats {
 		alerts:       counter("alerts_total", "Alerts told, by kind and severity.", "kind", "severity"),
 		observations: counter("observations_total", "Observations of targets that count, by result.", "result"),
 		webhook:      counter("webhook_total", "Alerts for the webhook, by what became of them.", "result"),
+		reports:      counter("reports_total", "Infractions by what reporting them came to.", "result"),
+		reporting:    gauge("reports_open", "Infractions that are being reported."),
 		lastLook:     gauge("last_verified_timestamp_seconds", "When the log was last verified, Unix time."),
 		height:       gauge("height", "Height of the newest state that was verified."),
 		records:      gauge("records", "Records of the audit log that were read and verified."),
@@ -36,5 +38,5 @@ func newStats() *stats {
 func (w *Watcher) Metrics() []prometheus.Collector {
 	s := w.stats
 	return []prometheus.Collector{s.looks, s.alerts, s.observations, s.webhook, s.lastLook, s.height, s.records,
-		s.open, s.outbox, s.standing}
+		s.open, s.outbox, s.standing, s.reports, s.reporting}
 }

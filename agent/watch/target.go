@@ -90,6 +90,9 @@ func (w *Watcher) target(ctx context.Context, at *client.Proven, name string, l 
 		l.seen = nil
 		if free && o.generation == known.Generation && o.fence == known.Fence {
 			w.judge(o, &known, l, at.Height)
+			if known.Differed >= inARow {
+				w.suspect(name, row, &known, o.differs)
+			}
 		}
 	}
 	w.memory.Targets[name] = known
@@ -152,7 +155,7 @@ func (w *Watcher) judge(o *observation, known *targetMemory, l *lens, height uin
 			Text: fmt.Sprintf("spec of generation %d: %s", o.generation, o.differs)})
 	default:
 		w.stats.observations.WithLabelValues("matches").Inc()
-		known.Failed, known.Differed = 0, 0
+		known.Failed, known.Differed, known.Matched = 0, 0, true
 		w.resolve(KindUnobserved, o.target, "it can be observed again", height)
 		w.resolve(KindDiffers, o.target, fmt.Sprintf("it is as the spec of generation %d has it", o.generation),
 			height)

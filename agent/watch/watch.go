@@ -1,8 +1,8 @@
 // Package watch follows every action of a chain from outside and tells people when a promise is broken: an
 // INTENT without its OUTCOME in time, heads of the log that contradict each other, a target that is not as
 // its spec has it. It believes no node: what it reads is verified against headers that a light client trusts.
-// It knows nothing of how actions are decided or carried out, and changes nothing anywhere (protocol.md
-// section 7, docs/operations.md).
+// It knows nothing of how actions are decided or carried out, and changes nothing (protocol.md section 7,
+// docs/operations.md), unless it is given a key: then it reports infractions, each of which becomes a case.
 package watch
 
 import (
@@ -18,6 +18,7 @@ import (
 
 	"mprd/agent/driver"
 	"mprd/client"
+	"mprd/tx"
 )
 
 // Config is what a watcher is.
@@ -34,6 +35,8 @@ type Config struct {
 	UnreachableAfter time.Duration // how long a node, or new blocks, may stay away
 	AlertOn          []Kind        // of Choices
 	Webhook          *driver.Webhook
+	Report           *Report            // nil: infractions are told and not reported
+	Nodes            []string           // with Report: they prove the evidence
 	Say              func(*Alert) error // prints it
 	Log              zerolog.Logger
 }
@@ -63,6 +66,8 @@ func (c *Config) Validate() error {
 	want(c.BehindMax >= 1, "behind: %d blocks, want at least 1", c.BehindMax)
 	want(c.UnreachableAfter >= time.Second && c.UnreachableAfter <= 24*time.Hour,
 		"unreachable_after: %s, want 1s to 24h", c.UnreachableAfter)
+	want(c.Report == nil || c.Report.Signer != nil && len(c.Nodes) > 0, "report: without a key, or nodes")
+	want(c.Report == nil || c.Report.BondMax <= tx.SupplyMax, "report: a bond above all that there is")
 	for _, kind := range c.AlertOn {
 		want(slices.Contains(choices, kind), "alert_on: %q is none of %v", kind, choices)
 	}
@@ -84,6 +89,7 @@ type Watcher struct {
 	away       map[string]time.Time // nodes that do not answer, since when
 	alarms     int                  // told by this process
 	complaints map[string]time.Time
+	sent       map[string]time.Time // when a tx was sent last, by its hash
 	stats      *stats
 }
 
@@ -100,7 +106,8 @@ func New(config Config) (*Watcher, error) {
 		config: config, memory: m, alertOn: make(map[Kind]bool), nextDue: math.MaxUint64,
 		names: slices.Sorted(maps.Keys(config.Drivers)), lenses: make(map[string]*lens),
 		observed: make(chan *observation, observeAtOnce), courier: courier{done: make(chan delivery, 1)},
-		away: make(map[string]time.Time), complaints: make(map[string]time.Time), stats: newStats(),
+		away: make(map[string]time.Time), complaints: make(map[string]time.Time), sent: make(map[string]time.Time),
+		stats: newStats(),
 	}
 	for _, kind := range config.AlertOn {
 		w.alertOn[kind] = true
@@ -168,7 +175,7 @@ func (w *Watcher) Once(ctx context.Context) (well bool, err error) {
 		if err := w.look(ctx); err != nil {
 			return false, err
 		}
-		if w.decided() {
+		if w.decided() && !w.reporting(until) {
 			break
 		}
 		if time.Now().After(until) {
@@ -196,6 +203,12 @@ func (w *Watcher) decided() bool {
 		}
 	}
 	return true
+}
+
+// reporting: a report can still get further before a time. Those that are refused now wait for people.
+func (w *Watcher) reporting(until time.Time) bool {
+	refused := w.memory.Standing[standingKey(KindReportFailed, "")] != nil
+	return w.config.Report != nil && !refused && len(w.underWay()) > 0 && time.Now().Before(until)
 }
 
 // missed: a promise that was not kept still is not.

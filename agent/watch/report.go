@@ -1,0 +1,193 @@
+package watch
+
+import (
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"mprd/audit"
+	"mprd/client"
+	"mprd/tx"
+)
+
+// Report is as whom a watcher files cases, and how far it goes.
+type Report struct {
+	Reporter tx.Address
+	Signer   tx.Signer
+	BondMax  uint64 // base units that one accusation may put up
+	Accuse   bool   // also argue from what was observed of targets: class C, bonded
+}
+
+// reportsMax bounds the infractions that are remembered: those that are reported, and those that are over so
+// that they are not reported again.
+const reportsMax = 1024
+
+// report is an infraction on its way to a case. Each step is remembered before anything is sent, so that a
+// restart goes on with the same salt and the same bytes.
+type report struct {
+	Infraction tx.Infraction `json:"infraction"`
+	Accused    string        `json:"accused"` // address
+	Action     string        `json:"action"`  // id, hex
+	Attempt    uint32        `json:"attempt"`
+	Records    []uint64      `json:"records"`  // that prove it
+	FoundMs    uint64        `json:"found_ms"` // C of what it rests on
+	Target     string        `json:"target,omitempty"`
+	Statement  string        `json:"statement,omitempty"` // of an accusation
+	Reporter   string        `json:"reporter,omitempty"`  // who signed what follows
+	Evidence   []byte        `json:"evidence,omitempty"`  // canonical tx.ProposeSlash: accused and evidence
+	Salt       []byte        `json:"salt,omitempty"`
+	Commit     *sending      `json:"commit,omitempty"`
+	Committed  bool          `json:"committed,omitempty"`
+	Propose    *sending      `json:"propose,omitempty"`
+	Renewed    int           `json:"renewed,omitempty"` // commitments that were in vain
+	End        string        `json:"end,omitempty"`     // what it came to; empty: it goes on
+}
+
+// sending is a tx that was signed once and is sent until it is in the log, or can never be.
+type sending struct {
+	Raw       []byte `json:"raw"`
+	ExpiresMs uint64 `json:"expires_ms"` // T
+}
+
+// What a report came to.
+const (
+	endFiled = "filed"
+	endKnown = "known" // somebody was faster
+	endOld   = "old"
+	endVoid  = "void" // it proves nothing, or the chain refused it for good
+)
+
+// renewedMax is how often a commitment that was in vain is made anew.
+const renewedMax = 3
+
+// key names the infraction, as the chain does.
+func (p *report) key() string { return reportKey(p.Infraction, p.Accused, p.Action, p.Attempt) }
+
+func reportKey(infraction tx.Infraction, accused, action string, attempt uint32) string {
+	return fmt.Sprintf("%s/%s/%s/%d", infraction.Name(), accused, action, attempt)
+}
+
+// objective: it proves itself, and whoever commits to it first is its reporter.
+func (p *report) objective() bool {
+	return p.Infraction == tx.Infraction_INFRACTION_RECEIPT_EQUIVOCATION
+}
+
+// end forgets all but that it was reported.
+func (p *report) end(why string) {
+	p.End, p.Evidence, p.Salt, p.Commit, p.Propose = why, nil, nil, nil, nil
+}
+
+// renew begins anew, under another salt.
+func (p *report) renew() {
+	p.Evidence, p.Salt, p.Commit, p.Committed, p.Propose = nil, nil, nil, false, nil
+}
+
+// begin remembers an infraction that is to be reported.
+func (w *Watcher) begin(p *report, r *audit.Record) {
+	if len(w.memory.Reports) >= reportsMax && !w.makeRoom() {
+		w.tell(&Alert{Kind: KindReportFailed, Action: p.Action, Target: p.Target, Record: &p.Records[0],
+			Time: recordTime(r), Height: r.Height,
+			Text: fmt.Sprintf("%d infractions are to be reported already; this one is not", reportsMax)})
+		return
+	}
+	w.memory.Reports[p.key()] = p
+}
+
+// makeRoom forgets the oldest report that is over.
+func (w *Watcher) makeRoom() bool {
+	oldest := ""
+	for _, key := range slices.Sorted(maps.Keys(w.memory.Reports)) {
+		p := w.memory.Reports[key]
+		if p.End != "" && (oldest == "" || p.FoundMs < w.memory.Reports[oldest].FoundMs) {
+			oldest = key
+		}
+	}
+	delete(w.memory.Reports, oldest)
+	return oldest != ""
+}
+
+// underWay lists the reports that are not over, by key.
+func (w *Watcher) underWay() (list []*report) {
+	for _, key := range slices.Sorted(maps.Keys(w.memory.Reports)) {
+		if p := w.memory.Reports[key]; p.End == "" {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// ours takes in what the watcher's own txs came to, as the log has it.
+func (w *Watcher) ours(r *audit.Record, entry *audit.Tx) {
+	if w.config.Report == nil || entry == nil {
+		return
+	}
+	for _, p := range w.underWay() {
+		switch {
+		case p.Commit.is(entry):
+			w.committed(r, p, entry)
+		case p.Propose.is(entry):
+			w.proposed(r, p, entry)
+		}
+	}
+}
+
+// committed: from the next block on the evidence can be shown.
+func (w *Watcher) committed(r *audit.Record, p *report, entry *audit.Tx) {
+	p.Commit = nil
+	if entry.Code == 0 {
+		p.Committed = true
+		return
+	}
+	w.refused(r, p, entry)
+}
+
+func (w *Watcher) proposed(r *audit.Record, p *report, entry *audit.Tx) {
+	switch code := tx.CodeOf(entry.Codespace, entry.Code); {
+	case entry.Code == 0:
+		p.end(endFiled)
+	case slices.Contains(codesKnown, code):
+		w.config.Log.Info().Str("infraction", p.key()).Str("code", code.String()).Msg("somebody reported it before")
+		p.end(endKnown)
+	case slices.Contains(codesUncommitted, code) && p.Renewed < renewedMax:
+		p.Renewed++
+		p.renew()
+	default:
+		w.refused(r, p, entry)
+	}
+}
+
+// codesKnown end a report quietly; codesUncommitted have it begin anew.
+var (
+	codesKnown       = []*tx.Code{tx.CodeInfractionKnown, tx.CodeEvidenceUsed}
+	codesUncommitted = []*tx.Code{}
+)
+
+// refused tells people that the chain refused a report for good.
+func (w *Watcher) refused(r *audit.Record, p *report, entry *audit.Tx) {
+	p.end(endVoid)
+	w.stats.reports.WithLabelValues("refused").Inc()
+	w.tell(&Alert{Kind: KindReportFailed, Action: p.Action, Target: p.Target, Record: &r.PrevSize,
+		Time: recordTime(r), Height: r.Height,
+		Text: fmt.Sprintf("%s of %s: %v", p.Infraction.Name(), p.Accused,
+			client.RefusalOf(entry.Codespace, entry.Code, ""))})
+}
+
+// is: the record is of this very tx.
+func (s *sending) is(entry *audit.Tx) bool {
+	if s == nil {
+		return false
+	}
+	return string(entry.Tx) == string(s.Raw) || len(entry.TxDigest) > 0 && string(entry.TxDigest) == s.hash()
+}
+
+// accused reads an address that this watcher wrote.
+func (p *report) accused() (tx.Address, error) { return tx.ParseAddress(p.Accused) }
+
+func (p *report) actionID() ([]byte, error) {
+	id, err := hex.DecodeString(p.Action)
+	if err == nil && len(id) != tx.HashBytes {
+		err = fmt.Errorf("action id of %d bytes", len(id))
+	}
+	return id, err
+}

@@ -1704,7 +1704,7 @@ func (m *Case) GetChange() string {
 	return ""
 }
 
-// Rewards are what an epoch paid, by operator; at most 500 in one record.
+// Rewards are what an epoch paid, by operator; at most 400 in one record.
 type Rewards struct {
 	Epoch   uint64    `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Rewards []*Reward `protobuf:"bytes,2,rep,name=rewards,proto3" json:"rewards,omitempty"`

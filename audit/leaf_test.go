@@ -69,6 +69,27 @@ func records() []*Record {
 		}},
 		&Record_Block{&Block{Txs: 3, AppHashBefore: sum("app")}},
 		&Record_Block{&Block{}},
+		&Record_Auto{&Auto{Step: "unbonding", Operator: sum("a")[:20], Amount: 5_000_000}},
+		&Record_Case{&Case{
+			Number: 4, Class: 3, Infraction: 7, Accused: sum("a")[:20], Subject: []byte("subject"), State: 2,
+			Reporter: sum("b")[:20], Amount: 1e9, Bond: 1e8, DisputeBond: 1e8, DueMs: 1_700_000_900_000,
+			Evidence: sum("exhibit"), Votes: []*Vote{vote("c")}, Executed: 9e8, Whistle: 9e7, Change: "disputed",
+		}},
+		&Record_Case{&Case{Number: 5, Class: 1, Infraction: 1, Accused: sum("a")[:20], State: 1}},
+		&Record_Rewards{&Rewards{Epoch: 7, Rewards: []*Reward{
+			{Operator: sum("a")[:20], Uptime: 990_000, Throughput: 1e6, Score: 990_000, Stake: 1e10, Target: 13_000,
+				Paid: 12_000, Vouchers: 100, Reputation: 700_000},
+			{Operator: sum("b")[:20]},
+		}}},
+		&Record_Epoch{&Epoch{
+			Number: 7, RewardPool: 1e12, Targets: 14_000, Paid: 13_000, Vouchers: 100, Expired: 50, Recovered: 40,
+			Burned: 30,
+		}},
+		&Record_Validators{&Validators{
+			Updates: []*Power{{Key: sum("key"), Power: 10_000}, {Key: sum("leaves")}}, Size_: 4, Total: 40_000,
+			Alarm: "below validators_min",
+		}},
+		&Record_Validators{&Validators{}},
 	}
 	var list []*Record
 	f := NewFrontier()
@@ -145,6 +166,19 @@ func TestRecordsWithoutTheirShapeAreRefused(t *testing.T) {
 		"no receipt":          &Record_Receipt{},
 		"no outcome":          &Record_Outcome{},
 		"no attested":         &Record_Attested{},
+		"no case":             &Record_Case{},
+		"no rewards":          &Record_Rewards{},
+		"no epoch":            &Record_Epoch{},
+		"no validators":       &Record_Validators{},
+		"nil case vote":       &Record_Case{&Case{Votes: []*Vote{nil}}},
+		"case vote's entity":  &Record_Case{&Case{Votes: []*Vote{{Entity: "\xff"}}}},
+		"short evidence":      &Record_Case{&Case{Evidence: root[1:]}},
+		"change":              &Record_Case{&Case{Change: "\xff"}},
+		"nil reward":          &Record_Rewards{&Rewards{Rewards: []*Reward{{}, nil}}},
+		"rewards of nobody":   &Record_Rewards{&Rewards{Epoch: 1}},
+		"rewards":             &Record_Rewards{&Rewards{Rewards: rewardsOf(RewardsMax + 1)}},
+		"nil power":           &Record_Validators{&Validators{Updates: []*Power{nil}}},
+		"alarm":               &Record_Validators{&Validators{Alarm: "\xff"}},
 		"receipt without tx":  &Record_Receipt{&Receipt{}},
 		"assigned to nobody":  &Record_Assignment{&Assignment{ActionId: root}},
 		"nil among attempts":  &Record_Assignment{&Assignment{Attempts: []*Attempt{{}, nil}}},

@@ -7,6 +7,9 @@ import (
 
 // The records of stake, validators, epochs and cases.
 
+// RewardsMax bounds the rewards in one record: so many fit a leaf, however large their numbers are.
+const RewardsMax = 400
+
 func checkCase(c *Case) error {
 	if c == nil {
 		return fmt.Errorf("%w: empty case", ErrLeaf)
@@ -21,6 +24,9 @@ func checkCase(c *Case) error {
 func checkRewards(r *Rewards) error {
 	if r == nil || len(r.Rewards) == 0 {
 		return fmt.Errorf("%w: rewards of nobody", ErrLeaf)
+	}
+	if n := len(r.Rewards); n > RewardsMax {
+		return fmt.Errorf("%w: %d rewards, limit %d", ErrLeaf, n, RewardsMax)
 	}
 	for _, reward := range r.Rewards {
 		if reward == nil {

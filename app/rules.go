@@ -31,6 +31,12 @@ var rules = []rule{
 	on(tx.KindRegisterValidator, (*tx.Body).GetRegisterValidator, slashing.RegisterValidator),
 	on(tx.KindUnjail, (*tx.Body).GetUnjail, slashing.Unjail),
 	on(tx.KindHeartbeat, (*tx.Body).GetHeartbeat, slashing.Heartbeat),
+	on(tx.KindCommitReport, (*tx.Body).GetCommitReport, slashing.CommitReport),
+	on(tx.KindProposeSlash, (*tx.Body).GetProposeSlash, slashing.ProposeSlash),
+	on(tx.KindDispute, (*tx.Body).GetDispute, slashing.Dispute),
+	on(tx.KindResolveSlash, (*tx.Body).GetResolveSlash, slashing.ResolveSlash),
+	on(tx.KindCancelSlash, (*tx.Body).GetCancelSlash, slashing.CancelSlash),
+	on(tx.KindClaimReward, (*tx.Body).GetClaimReward, slashing.ClaimReward),
 }
 
 func on[M any](kind tx.Kind, message func(*tx.Body) M, apply func(*state.Context, M) error) rule {

@@ -1,6 +1,7 @@
 package slashing
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -74,8 +75,8 @@ func openable(c *state.Context, f *finding) error {
 	if claim, err := f.claim(c.Overlay); err != nil || claim == 0 {
 		return fmt.Errorf("%w: %s", tx.CodeNotAccusable, f.accused)
 	}
-	if open := state.CaseCounterTable.Load(c.Overlay, state.One{}).Open; open >= c.Params.Economics.CasesMax {
-		return fmt.Errorf("%w: %d", tx.CodeCasesMax, open)
+	if n := state.CaseCounterTable.Load(c.Overlay, state.One{}).Argued; n >= c.Params.Economics.CasesMax {
+		return fmt.Errorf("%w: %d", tx.CodeCasesMax, n)
 	}
 	return nil
 }
@@ -96,7 +97,7 @@ func open(c *state.Context, f *finding) (number uint64) {
 		State: state.CaseState_CASE_STATE_OPEN, CommittedHeight: f.committed, Amount: amount,
 		InfractionHeight: f.since, OpenedMs: c.ChainTimeMs, OpenedHeight: c.Height, Bond: f.bond,
 		ResolveMs: p.ResolveMs, ExtensionMs: p.ExtensionMs, KeepMs: p.UnbondingMs, WhistleRate: p.WhistleRate,
-		Statement: f.statement,
+		Statement: f.statement, WindowEndsMs: c.ChainTimeMs + window(p, f.class),
 	}
 	if f.reporter != (tx.Address{}) {
 		row.Reporter = f.reporter[:]
@@ -106,21 +107,30 @@ func open(c *state.Context, f *finding) (number uint64) {
 	row.Held = hold(c.Overlay, f.accused, amount, f.since)
 	bar(c, f, row)
 
-	counter := state.CaseCounterTable.Load(c.Overlay, state.One{})
-	counter.Last++
-	counter.Open++
-	state.CaseCounterTable.Set(c.Overlay, state.One{}, counter)
-	number = counter.Last
+	number = countCase(c.Overlay, f.class)
 	known := state.Infractions.Load(c.Overlay, f.key())
 	known.Case = number
 	state.Infractions.Set(c.Overlay, f.key(), known)
 	if f.evidence != (tx.Digest{}) {
 		row.Evidence = [][]byte{f.evidence[:]}
-		state.Evidences.Set(c.Overlay, f.evidence, &state.Evidence{Case: number, Content: f.content})
+		content := &state.Evidence{Case: number, Content: f.content, From: row.Reporter}
+		state.Evidences.Set(c.Overlay, f.evidence, content)
 	}
-	keepCase(c, number, row, c.ChainTimeMs+window(p, f.class))
-	recordCase(c, number, row, "opened", f.evidence[:])
+	keepCase(c, number, row, row.WindowEndsMs)
+	recordCase(c, number, row, changeOpened, f.evidence[:])
 	return number
+}
+
+// countCase counts a case that is opened, and numbers it.
+func countCase(o *state.Overlay, class state.CaseClass) (number uint64) {
+	counter := state.CaseCounterTable.Load(o, state.One{})
+	counter.Last++
+	counter.Open++
+	if class == state.CaseClass_CASE_CLASS_SUBJECTIVE {
+		counter.Argued++
+	}
+	state.CaseCounterTable.Set(o, state.One{}, counter)
+	return counter.Last
 }
 
 // window is how long a case can be disputed, or cancelled, before its slash.
@@ -165,6 +175,22 @@ func keepCase(c *state.Context, number uint64, row *state.Case, dueMs uint64) {
 	state.Cases.Set(c.Overlay, number, row)
 }
 
+// What happens to a case, as records and events tell it.
+const (
+	changeOpened     = "opened"
+	changeReporter   = "reporter" // another one, who had committed himself earlier
+	changeDisputed   = "disputed"
+	changeEvidence   = "evidence"
+	changeVote       = "vote"
+	changeConfirmed  = "confirmed"
+	changeRejected   = "rejected"
+	changeCancelVote = "cancel vote"
+	changeCancelled  = "cancelled"
+	changeExecuted   = "executed"
+	changeClaimed    = "claimed"
+	changeClosed     = "closed"
+)
+
 // recordCase leaves what just happened to a case, and tells it.
 func recordCase(c *state.Context, number uint64, row *state.Case, change string, evidence []byte) {
 	record := &audit.Case{
@@ -173,15 +199,17 @@ func recordCase(c *state.Context, number uint64, row *state.Case, change string,
 		Bond: row.Bond, DisputeBond: row.DisputeBond, DueMs: row.DueMs, Executed: row.Executed,
 		Whistle: row.Whistle, Change: change,
 	}
-	if len(evidence) > 0 && !slices.Equal(evidence, make([]byte, len(evidence))) {
+	if !bytes.Equal(evidence, make([]byte, len(evidence))) {
 		record.Evidence = evidence
 	}
-	for _, list := range [][]state.Resolver{row.Resolvers, row.Guardians} {
-		for i := range list {
-			if r := &list[i]; r.Verdict != tx.Verdict_VERDICT_UNSPECIFIED {
-				record.Votes = append(record.Votes,
-					&audit.Vote{Approver: r.Address, Entity: r.Entity, Verdict: uint32(r.Verdict)})
-			}
+	votes := row.Resolvers
+	if change == changeCancelVote || change == changeCancelled {
+		votes = row.Guardians
+	}
+	for i := range votes {
+		if r := &votes[i]; r.Verdict != tx.Verdict_VERDICT_UNSPECIFIED {
+			record.Votes = append(record.Votes,
+				&audit.Vote{Approver: r.Address, Entity: r.Entity, Verdict: uint32(r.Verdict)})
 		}
 	}
 	c.Leave(&audit.Record{Body: &audit.Record_Case{Case: record}})

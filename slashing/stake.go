@@ -109,7 +109,7 @@ func Unbond(c *state.Context, m *tx.Unbond) error {
 	}
 
 	entry := state.UnbondingEntry{
-		Amount: m.Amount, StartedHeight: c.Height,
+		Amount: m.Amount, StartedHeight: c.Height, StartedMs: c.ChainTimeMs,
 		EndsMs:     c.ChainTimeMs + c.Params.Economics.UnbondingMs,
 		EndsHeight: c.Height + c.Params.Economics.UnbondingBlocks(),
 	}

@@ -109,7 +109,7 @@ func TestTheDefaultsAreValid(t *testing.T) {
 	if got, want := p.UnbondingMin(), uint64(13*24+12)*hourMs; got != want { // 13.5 days
 		t.Errorf("unbonding takes at least %d, want %d", got, want)
 	}
-	if got := p.EvidenceBlocks(); got != 2_419_200 || p.UnbondingBlocks() != got+2 {
+	if got := p.EvidenceBlocks(); got != 3_024_000 || p.UnbondingBlocks() != got+2 {
 		t.Errorf("evidence lives %d blocks", got)
 	}
 	p.TargetBlockMs = 7

@@ -94,10 +94,25 @@ type Status struct {
 	TimeMs      uint64 // T
 	ChainTimeMs uint64 // C
 	Pending     uint64 // actions that wait for people
+
+	Validators  int    // in the set as CometBFT was last told; 0: this chain does not know them
+	Power       uint64 // theirs together
+	JailedPower uint64 // that was jailed in the last hour, ppm of the set's
+	Alarm       string // why the set is not what it ought to be; empty when all is well
 }
 
 // Status reads the committed clock and counters.
 func (c *Committed) Status() Status {
-	pending := state.PendingCountTable.Load(state.NewOverlay(c.base, c.used), state.One{}).Units
-	return Status{c.clock.Height, c.clock.TimeMs, c.clock.ChainTimeMs, pending}
+	o := state.NewOverlay(c.base, c.used)
+	set := state.ValidatorTable.Load(o, state.One{})
+	s := Status{
+		Height: c.clock.Height, TimeMs: c.clock.TimeMs, ChainTimeMs: c.clock.ChainTimeMs,
+		Pending:    state.PendingCountTable.Load(o, state.One{}).Units,
+		Validators: len(set.Seats), Alarm: set.Alarm,
+		JailedPower: slashing.JailedPower(&state.Context{Overlay: o, ChainTimeMs: c.clock.ChainTimeMs}),
+	}
+	for i := range set.Seats {
+		s.Power += set.Seats[i].Power
+	}
+	return s
 }

@@ -70,3 +70,6 @@ func jail(c *state.Context, key Key, row *state.Validator) {
 		open(c, f)
 	}
 }
+
+// JailedPower is the power that was jailed or tombstoned in the last hour, ppm of the set's.
+func JailedPower(c *state.Context) uint64 { return metered(c) }

@@ -33,7 +33,7 @@ func PlanValidators(c *state.Context) {
 	var alarm Alarm
 	if len(mirror.Risen) == 0 {
 		updates, next, alarm = Plan(previous, target, urgent, p)
-	} else if updates, next, alarm = Plan(previous, previous, urgent, p); len(updates) == 0 &&
+	} else if updates, next, alarm = expel(previous, mirror.Risen, urgent, p); len(updates) == 0 &&
 		(len(urgent) > 0 || len(previous) < int(p.MinValidators)) {
 		updates, next, alarm = relieve(previous, target, mirror.Risen, urgent, p)
 	}
@@ -50,19 +50,36 @@ func PlanValidators(c *state.Context) {
 	tell(c, updates, next, alarm)
 }
 
+// expel takes the urgent out and moves nobody else. Where that would give a third to those whose power rose
+// and who have not signed since, only the tombstoned go: the jailed who leave so much behind them are back.
+func expel(previous []Validator, risen [][]byte, urgent map[Key]Urgency, p SetParams) (
+	[]Update, []Validator, Alarm) {
+	updates, next, alarm := Plan(previous, previous, urgent, p)
+	if silentBelowThird(next, risen) || !silentBelowThird(previous, risen) {
+		return updates, next, alarm
+	}
+	tombstoned := make(map[Key]Urgency, len(urgent))
+	for i := range previous {
+		if k := previous[i].Key; urgent[k] == Tombstoned {
+			tombstoned[k] = Tombstoned
+		}
+	}
+	return Plan(previous, previous, tombstoned, p)
+}
+
 // relieve lets one of the target in, with the least power, where a set that may not shrink waits for somebody
 // who does not sign and would have gone but for its size. Who has not signed since his power rose must hold
 // less than a third even then; else nothing moves.
 func relieve(previous, target []Validator, risen [][]byte, urgent map[Key]Urgency, p SetParams) (
 	[]Update, []Validator, Alarm) {
-	powers := make(map[Key]bool, len(previous))
-	for _, v := range previous {
-		powers[v.Key] = true
+	members := make(map[Key]bool, len(previous))
+	for i := range previous {
+		members[previous[i].Key] = true
 	}
 	var newcomer *Validator
 	for i := range target {
 		v := &target[i]
-		if !powers[v.Key] && urgent[v.Key] == 0 && (newcomer == nil || v.Power > newcomer.Power) {
+		if !members[v.Key] && urgent[v.Key] == 0 && (newcomer == nil || v.Power > newcomer.Power) {
 			newcomer = v
 		}
 	}
@@ -73,7 +90,7 @@ func relieve(previous, target []Validator, risen [][]byte, urgent map[Key]Urgenc
 			return updates, next, alarm
 		}
 	}
-	return Plan(previous, previous, urgent, p)
+	return expel(previous, risen, urgent, p)
 }
 
 // silentBelowThird: the risen hold less than a third of the set's power. Powers are below 2^60.

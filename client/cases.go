@@ -58,23 +58,6 @@ func (v *View) CaseRecords(ctx context.Context, number uint64) ([]*audit.Record,
 	return records, nil
 }
 
-// EvidenceOf reads what a case rests on, by digest: a ProposeSlash or an Exhibit, as it came.
-func (v *View) EvidenceOf(ctx context.Context, digest []byte) (*tx.ProposeSlash, *tx.Exhibit, error) {
-	row := &state.Evidence{}
-	there, err := v.Row(ctx, "evidence", digest, row)
-	if err != nil || !there {
-		return nil, nil, err
-	}
-	report, exhibit := &tx.ProposeSlash{}, &tx.Exhibit{}
-	if decodeStrict(row.Content, report, "evidence") == nil && report.Evidence != nil {
-		return report, nil, nil
-	}
-	if len(row.Content) > 0 && decodeStrict(row.Content, exhibit, "evidence") == nil {
-		return nil, exhibit, nil
-	}
-	return nil, nil, nil
-}
-
 // Stakes are what a case would come to, were it opened in this state.
 type Stakes struct {
 	Claim    uint64 // base units, at most
@@ -141,6 +124,9 @@ func subjectOf(m *tx.ProposeSlash) (tx.Infraction, []byte, error) {
 		return tx.Infraction_INFRACTION_NONCE_EQUIVOCATION, digest[:], nil
 	case *tx.ProposeSlash_Accusation:
 		a := e.Accusation
+		if a.Infraction == tx.Infraction_INFRACTION_POLICY_VIOLATION {
+			return a.Infraction, a.ActionId, nil
+		}
 		return a.Infraction, binary.BigEndian.AppendUint32(append([]byte(nil), a.ActionId...), a.Attempt), nil
 	}
 	return 0, nil, fmt.Errorf("a report of nothing")
@@ -235,4 +221,27 @@ func (c NumberedCase) Ahead() []string {
 		return lines
 	}
 	return []string{"it is over; its rows are removed then, the log keeps them"}
+}
+
+// Committed is the height at which a reporter committed himself to a report that he still can open; 0 if he
+// did not.
+func (v *View) Committed(ctx context.Context, reporter tx.Address, commitment tx.Digest) (uint64, error) {
+	var key tx.Digest // the reporter, and as much of the commitment as fits
+	copy(key[copy(key[:], reporter[:]):], commitment[:])
+	row := &state.Commitment{}
+	_, err := v.Row(ctx, "commitments", key[:], row)
+	return row.Height, err
+}
+
+// DisputeBond is what the accused puts up to dispute the case, base units: as much as the reporter did, and
+// against the chain what a reporter would have.
+func (v *View) DisputeBond(c NumberedCase) (uint64, error) {
+	if c.Class == state.CaseClass_CASE_CLASS_SUBJECTIVE {
+		return c.Bond, nil
+	}
+	bond, err := v.Params.Economics.Bond(c.Amount, 0)
+	if err != nil {
+		return 0, badProof("case %d: %w", c.Number, err)
+	}
+	return bond, nil
 }

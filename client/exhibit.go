@@ -132,47 +132,63 @@ func (v *View) ReceiptOf(ctx context.Context, action tx.Digest, attempt uint32) 
 	return nil, fmt.Errorf("%w: no receipt of attempt %d of action %x in the log", ErrNotFound, attempt+1, action)
 }
 
-// DecisionOf finds the records of an action's decision and of what was said of it afterwards, but no more
-// than an exhibit holds, and its requester.
+// DecisionOf finds the record of an action's request, and its requester.
 func (v *View) DecisionOf(ctx context.Context, action tx.Digest) (*Telling, error) {
 	records, err := v.Records(ctx, action)
 	if err != nil {
 		return nil, err
 	}
-	var t *Telling
 	for _, r := range records {
-		d := r.GetDecision()
-		if d == nil {
+		if r.GetDecision() == nil {
 			continue
 		}
-		decoded, err := tx.Decode(d.GetTx().GetTx())
+		decoded, err := tx.Decode(r.GetDecision().GetTx().GetTx())
 		if err != nil {
 			return nil, badProof("record %d: %w", r.PrevSize, err)
 		}
-		t = &Telling{decoded.Signer(), []uint64{r.PrevSize}}
-		break
+		return &Telling{decoded.Signer(), []uint64{r.PrevSize}}, nil
 	}
-	if t == nil {
-		return nil, fmt.Errorf("%w: no decision of action %x in the log", ErrNotFound, action)
-	}
-	return t, nil
+	return nil, fmt.Errorf("%w: no decision of action %x in the log", ErrNotFound, action)
 }
 
-// SignedBy finds the records of the action's receipts that somebody brought.
-func (v *View) SignedBy(ctx context.Context, action tx.Digest, accused tx.Address) (*Telling, error) {
+// Assigned puts the record of the assignment beside two receipts, which say no time themselves. Without it the
+// chain knows of an assignment only while the action is in flight.
+func (v *View) Assigned(ctx context.Context, m *tx.ReceiptEquivocation) error {
+	id := m.First.ActionId
+	records, err := v.Records(ctx, tx.Digest(id))
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if a := r.GetAssignment(); a != nil && a.FenceCounter == m.First.FenceCounter {
+			m.Exhibit, err = v.Exhibit(ctx, []uint64{r.PrevSize}, "")
+			return err
+		}
+	}
+	return fmt.Errorf("%w: no assignment of action %x with the fencing counter %d in the log", ErrNotFound, id,
+		m.First.FenceCounter)
+}
+
+// DeedsOf finds the records of what somebody asked for or brought in an action: its request, its receipts.
+func (v *View) DeedsOf(ctx context.Context, action tx.Digest, accused tx.Address) (*Telling, error) {
 	records, err := v.Records(ctx, action)
 	if err != nil {
 		return nil, err
 	}
 	t := &Telling{Accused: accused}
 	for _, r := range records {
-		receipt := receiptOf(r.GetReceipt().GetTx())
-		if receipt != nil && bytes.Equal(receipt.Executor, accused[:]) && len(t.Records) < tx.ExhibitRecordsMax {
+		entry := r.GetReceipt().GetTx()
+		if d := r.GetDecision(); d != nil {
+			entry = d.Tx
+		}
+		decoded, err := tx.Decode(entry.GetTx())
+		if err == nil && entry.Code == 0 && decoded.Signer() == accused && len(t.Records) < tx.ExhibitRecordsMax {
 			t.Records = append(t.Records, r.PrevSize)
 		}
 	}
 	if len(t.Records) == 0 {
-		return nil, fmt.Errorf("%w: no receipt of %s for action %x in the log", ErrNotFound, accused, action)
+		return nil, fmt.Errorf("%w: no request and no receipt of %s for action %x in the log", ErrNotFound, accused,
+			action)
 	}
 	return t, nil
 }

@@ -23,6 +23,7 @@ type Standing struct {
 	Signer    *state.Signer      // of the present epoch; nil: it does not validate
 	Validator *state.Validator   // nil: it has no consensus key
 	Power     uint64             // in the set as CometBFT was last told
+	Total     uint64             // of that set
 	Target    uint64             // as it was last elected
 	Cases     []NumberedCase     // open ones against it
 }
@@ -94,6 +95,9 @@ func (v *View) validates(ctx context.Context, s *Standing) error {
 	}
 	s.Power, s.Target = powerOf(mirror, key), powerOf(elected, key)
 	s.Signer = signerOf(signing, key)
+	for i := range mirror.Seats {
+		s.Total += mirror.Seats[i].Power
+	}
 	return nil
 }
 
@@ -230,4 +234,30 @@ func (v *View) Supply(ctx context.Context) (*Supply, error) {
 func (v *View) EpochEnd() Countdown {
 	return v.UntilBoth(v.Epoch.StartedMs+v.Params.EpochMs,
 		v.Epoch.StartedHeight+uint64(v.Params.EpochBlocksMin))
+}
+
+// EpochStart is when an epoch that is to come can begin, at the earliest.
+func (v *View) EpochStart(number uint64) Countdown {
+	if number <= v.Epoch.Number {
+		return v.Until(v.Clock.ChainTimeMs)
+	}
+	more := min(number-v.Epoch.Number-1, 1<<20)
+	return v.UntilBoth(v.Epoch.StartedMs+(more+1)*v.Params.EpochMs,
+		v.Epoch.StartedHeight+(more+1)*uint64(v.Params.EpochBlocksMin))
+}
+
+// FlightsOf lists the actions in flight in which an operator has an attempt, his turn or not, by id.
+func (v *View) FlightsOf(ctx context.Context, operator tx.Address) ([]InFlight, error) {
+	var list []InFlight
+	err := v.Rows(ctx, "actions", func(key, value []byte) error {
+		row := &state.Action{}
+		if err := row.Unmarshal(value); err != nil || len(key) != tx.HashBytes || row.Request == nil {
+			return badProof("the node's row %x of actions is none", key)
+		}
+		if AttemptOf(row, operator) >= 0 {
+			list = append(list, InFlight{tx.Digest(key), row})
+		}
+		return nil
+	})
+	return list, err
 }

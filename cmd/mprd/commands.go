@@ -18,6 +18,8 @@ func commands() []*cobra.Command {
 		actionCommand(),
 		accountCommand(),
 		operatorCommand(),
+		validatorCommand(),
+		caseCommand(),
 		policyCommand(),
 		economicsCommand(),
 		txCommand(),

@@ -17,16 +17,17 @@ import (
 func economicsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "economics",
-		Short:   "Check whether parameters make honesty pay, and simulate it, without a node",
+		Short:   "Show pools and epochs; check and simulate whether parameters make honesty pay",
 		GroupID: groupUse,
-		Long: `The formulas are in docs/economics.md. FILE is JSON and may name any part of two objects, the
+		Long: `The formulas are in docs/economics.md. check and simulate need no node. FILE is JSON and may name any part of two objects, the
 rest are the defaults (mprd economics check -o json prints them all):
 
   {"params": {"slash_live": 10000}, "assumptions": {"cost": 5000000, "deviations": []}}
 
 Amounts are base units (10^-6 token), rates parts per million, times milliseconds.`,
 	}
-	cmd.AddCommand(economicsCheckCommand(), economicsSimulateCommand())
+	cmd.AddCommand(economicsPoolsCommand(), economicsEpochCommand(), economicsCheckCommand(),
+		economicsSimulateCommand())
 	return cmd
 }
 

@@ -70,6 +70,7 @@ type session struct {
 	options options
 	client  *client.Client
 	flags   *txFlags
+	key     *tx.Key // of --from; nil until it was unlocked
 }
 
 func newSession(cmd *cobra.Command, flags *txFlags) (*session, error) {
@@ -86,7 +87,7 @@ func newSession(cmd *cobra.Command, flags *txFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{cmd, o, c, flags}, nil
+	return &session{cmd: cmd, options: o, client: c, flags: flags}, nil
 }
 
 // withSession makes the body of a command that deals with the chain.
@@ -130,16 +131,24 @@ func (s *session) submit(body *tx.Body, cosignatures ...*tx.Signature) error {
 	case s.flags.generateOnly:
 		return writeDraft(s.cmd.OutOrStdout(), body)
 	}
-	s.show(body)
-	key, err := unlock(s.cmd, s.options, s.flags.from)
-	if err != nil {
-		return err
-	}
-	raw, err := tx.Sign(body, key, cosignatures...)
+	raw, err := s.sign(body, cosignatures...)
 	if err != nil {
 		return err
 	}
 	return s.send(raw)
+}
+
+// sign shows a body and signs it. A command that signs twice asks for the passphrase once.
+func (s *session) sign(body *tx.Body, cosignatures ...*tx.Signature) ([]byte, error) {
+	s.show(body)
+	if s.key == nil {
+		key, err := unlock(s.cmd, s.options, s.flags.from)
+		if err != nil {
+			return nil, err
+		}
+		s.key = key
+	}
+	return tx.Sign(body, s.key, cosignatures...)
 }
 
 // show says on stderr what is about to be signed.
@@ -162,6 +171,7 @@ type outcome struct {
 	Log       string   `json:"log,omitempty"`
 	Height    int64    `json:"height,omitempty"`
 	Record    uint64   `json:"record,omitempty"`
+	Case      uint64   `json:"case,omitempty"`
 	Fee       uint64   `json:"fee,omitempty"`
 	Gas       uint64   `json:"gas,omitempty"`
 	// Of an action for executors.
@@ -178,7 +188,7 @@ func (o *outcome) take(r *tx.Result) {
 		}
 	}
 	o.Approvals, o.Required, o.Policies, o.Record = r.Approvals, r.Required, r.Policies, r.RecordIndex
-	o.ExecutionFee = r.ExecutionFee
+	o.ExecutionFee, o.Case = r.ExecutionFee, r.Case
 }
 
 func (o *outcome) text(w io.Writer) {
@@ -201,6 +211,9 @@ func (o *outcome) text(w io.Writer) {
 	}
 	if o.Action != "" {
 		fmt.Fprintf(w, "  action %s\n", o.Action)
+	}
+	if o.Case != 0 {
+		fmt.Fprintf(w, "  case %d\n", o.Case)
 	}
 	if o.Height > 0 {
 		fmt.Fprintf(w, "  height %d, record %d, tx %s\n", o.Height, o.Record, o.Tx)

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"context"
 	"encoding/hex"
 	"fmt"
 
@@ -33,14 +32,12 @@ func (w *Watcher) suspect(name string, row *state.Target, known *targetMemory, d
 	if w.memory.Reports[p.key()] != nil {
 		return
 	}
-	n, ok := w.memory.receipts.byKey[attemptKey(&tx.Receipt{
-		Executor: s.Executor, ActionId: s.ActionId, Attempt: s.Attempt,
-	})]
+	n, ok := w.memory.receipts.byKey[attemptKey(domainReceipt, s.Executor, s.ActionId, s.Attempt)]
 	if !ok {
-		w.config.Log.Warn().Str("infraction", p.key()).Msg("not reported: the receipt was before what was read")
+		w.config.Log.Warn().Str("infraction", p.key()).Msg("not reported: its assignment was before what was read")
 		return
 	}
-	p.Records, p.FoundMs = []uint64{n.index}, n.chainMs
+	p.Receipts, p.Shown, p.SinceMs = []uint64{n.index}, n.index, n.chainMs
 	w.begin(p, &audit.Record{})
 }
 
@@ -53,32 +50,17 @@ func statement(text string) string {
 	return oneLine(text)
 }
 
-// accusation is the receipt's record as an exhibit: proven against the head of a block that left records,
-// which is what the chain remembers heads of (ADR 29).
-func (w *Watcher) accusation(ctx context.Context, p *report) (*tx.ProposeSlash, error) {
-	if len(p.Records) != 1 {
-		return nil, fmt.Errorf("%w: %d records", errVoid, len(p.Records))
-	}
-	proof, err := w.prove(ctx, p.Records[0])
-	if err != nil {
-		return nil, err
-	}
-	receipt := proof.Record.GetReceipt()
+// accusation argues from the record of the receipt, if it is the one that took effect.
+func (w *Watcher) accusation(p *report, exhibit *tx.Exhibit, shown *audit.Record) (*tx.ProposeSlash, error) {
+	receipt := shown.GetReceipt()
 	signed := receiptIn(receipt.GetTx())
 	if signed == nil || !p.about(signed) || receipt.Tx.Code != 0 {
-		return nil, fmt.Errorf("%w: record %d is not the receipt that took effect", errVoid, p.Records[0])
-	}
-	last, err := w.prove(ctx, proof.Head.Size-1) // of the block after which the log was as in the proof
-	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: record %d is not the receipt that took effect", errVoid, p.Shown)
 	}
 	return &tx.ProposeSlash{
-		Accused: signed.Executor,
+		Accused: signed.Executor, BondMax: w.config.Report.BondMax,
 		Evidence: &tx.ProposeSlash_Accusation{Accusation: &tx.Accusation{
-			Infraction: p.Infraction, ActionId: signed.ActionId, Attempt: p.Attempt,
-			Exhibit: &tx.Exhibit{Height: last.Record.Height, Statement: p.Statement, Records: []*tx.ProvenRecord{
-				{Index: p.Records[0], Leaf: proof.Leaf, Path: proof.path},
-			}},
+			Infraction: p.Infraction, ActionId: signed.ActionId, Attempt: p.Attempt, Exhibit: exhibit,
 		}},
 	}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"mprd/audit"
 	"mprd/client"
 	"mprd/state"
 	"mprd/tx"
@@ -62,7 +63,11 @@ func (w *Watcher) step(ctx context.Context, p *report, now moment) error {
 		p.renew() // what another key signed is not continued
 		p.Reporter = own
 	}
-	if tooOld(p.FoundMs, now.clock.ChainTimeMs, now.params.Economics.ReportMs) {
+	c := now.clock.ChainTimeMs
+	if c < p.NotBefore {
+		return nil
+	}
+	if c > p.SinceMs && c-p.SinceMs > now.params.Economics.ReportMs {
 		p.end(endOld)
 		w.failed(p, now, errors.New("it was not reported in time: the chain hears nothing that is so old"))
 		return nil
@@ -127,32 +132,36 @@ func (w *Watcher) commitment(ctx context.Context, p *report) (*tx.CommitReport, 
 	if _, err := rand.Read(p.Salt); err != nil {
 		return nil, err
 	}
-	digest := tx.Commitment(w.config.ChainID, w.config.Report.Reporter, m.EvidenceDigest(w.config.ChainID), p.Salt)
+	chain := w.config.ChainID
+	digest := tx.Commitment(chain, w.config.Report.Reporter, m.EvidenceDigest(chain), p.Salt)
 	return &tx.CommitReport{Commitment: digest[:]}, nil
 }
 
-// proposal shows the evidence. An accusation is proven anew each time that it is signed: the chain keeps few
-// heads to prove it against.
+// proposal shows the evidence, and a record that the chain wants to see. That is proven anew each time that a
+// proposal is signed: the chain keeps few heads to prove it against (ADR 29).
 func (w *Watcher) proposal(ctx context.Context, p *report) (*tx.ProposeSlash, error) {
+	exhibit, shown, err := w.exhibit(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	if !p.objective() {
-		m, err := w.accusation(ctx, p)
-		if err == nil {
-			m.BondMax = w.config.Report.BondMax
-		}
-		return m, err
+		return w.accusation(p, exhibit, shown)
 	}
 	m := &tx.ProposeSlash{}
 	if err := m.Unmarshal(p.Evidence); err != nil {
 		return nil, fmt.Errorf("%w: %w", errVoid, err)
 	}
-	m.Salt = p.Salt
+	if m.GetReceipts() == nil {
+		return nil, fmt.Errorf("%w: no receipts", errVoid)
+	}
+	m.Salt, m.GetReceipts().Exhibit = p.Salt, exhibit
 	return m, nil
 }
 
 // evidence is the two receipts, each read with its proof.
 func (w *Watcher) evidence(ctx context.Context, p *report) (*tx.ProposeSlash, error) {
 	var list []*tx.Receipt
-	for _, index := range p.Records {
+	for _, index := range p.Receipts {
 		proof, err := w.prove(ctx, index)
 		if err != nil {
 			return nil, err
@@ -220,6 +229,22 @@ func (w *Watcher) proveBy(ctx context.Context, address string, index uint64) (*p
 		return nil, fmt.Errorf("%w: it is not of record %d", client.ErrBadProof, index)
 	}
 	return &proven{p, file.GetRecord().GetPath()}, nil
+}
+
+// exhibit is the record that the chain wants to see, proven against the log as it was after a block that left
+// records: of such blocks alone the chain keeps the head, and their last record is their own.
+func (w *Watcher) exhibit(ctx context.Context, p *report) (*tx.Exhibit, *audit.Record, error) {
+	proof, err := w.prove(ctx, p.Shown)
+	if err != nil {
+		return nil, nil, err
+	}
+	last, err := w.prove(ctx, proof.Head.Size-1)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &tx.Exhibit{Height: last.Record.Height, Statement: p.Statement, Records: []*tx.ProvenRecord{
+		{Index: p.Shown, Leaf: proof.Leaf, Path: proof.path},
+	}}, proof.Record, nil
 }
 
 // sign makes a tx by the times and prices of a state that was verified, and checks it as every node will.

@@ -93,8 +93,8 @@ func openMemory(path, chainID string) (m *Memory, err error) {
 	}
 	m.saved = raw
 	if m.receipts, err = openReceipts(path+receiptsSuffix, m.Receipts); err != nil {
-		return nil, fmt.Errorf("%w: %w\n  what to do: mend it from a backup, or remove it and the watcher's file: it "+
-			"begins anew then", ErrMemory, err)
+		return nil, fmt.Errorf("%w: %w\n  what to do: mend it from a backup, or remove it and the watcher's "+
+			"file: it begins anew then", ErrMemory, err)
 	}
 	if m.Reports == nil {
 		m.Reports = make(map[string]*report)
@@ -168,7 +168,7 @@ func (m *Memory) decode(raw []byte, chainID string) error {
 	return nil
 }
 
-// save writes the files if anything has changed; a crash leaves the old one or the new one. Receipts go first:
+// save writes the files if anything has changed; a crash leaves the old or the new. Receipts go first:
 // of records that count as read none is missing.
 func (m *Memory) save() error {
 	if err := m.receipts.save(); err != nil {

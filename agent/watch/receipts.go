@@ -12,13 +12,13 @@ import (
 	"mprd/tx"
 )
 
-// receiptsMax bounds the attempts whose receipts are remembered; those that were heard of first go first.
-const receiptsMax = 1 << 18
+// receiptsMax bounds what is remembered: assignments of attempts, and their receipts. The oldest go first.
+const receiptsMax = 1 << 19
 
-// noted is the first receipt that was read of an attempt.
+// noted is that an attempt was assigned, or the first receipt that was read of it.
 type noted struct {
-	key     tx.Digest // of the attempt: attemptKey
-	digest  tx.Digest // of the receipt
+	key     tx.Digest // attemptKey
+	digest  tx.Digest // of the receipt; of an assignment, the fencing token's counter
 	index   uint64    // of its record
 	chainMs uint64    // C of its record
 }
@@ -26,10 +26,18 @@ type noted struct {
 // notedBytes is what one takes in the file: the above, and a checksum over it.
 const notedBytes = 2*tx.HashBytes + 8 + 8 + 4
 
-// attemptKey names whose attempt it is: SHA-256(executor ‖ action ‖ u32be attempt).
-func attemptKey(r *tx.Receipt) tx.Digest {
-	raw := append(append([]byte{}, r.Executor...), r.ActionId...)
-	return sha256.Sum256(binary.BigEndian.AppendUint32(raw, r.Attempt))
+// What is noted of an attempt.
+const (
+	domainAssigned = 1
+	domainReceipt  = 2
+)
+
+// attemptKey names what is noted of whose attempt:
+//
+//	SHA-256(domain (1 byte) ‖ executor ‖ action ‖ u32be attempt)
+func attemptKey(domain byte, executor, action []byte, attempt uint32) tx.Digest {
+	raw := append(append([]byte{domain}, executor...), action...)
+	return sha256.Sum256(binary.BigEndian.AppendUint32(raw, attempt))
 }
 
 // receipts remembers receipts in a file of its own, which grows at its end: writing it costs what is new.

@@ -36,6 +36,7 @@ func (w *Watcher) read(page []*audit.Record, params *state.Params) {
 		case *audit.Record_Intent:
 			w.intent(r, body.Intent, params)
 		case *audit.Record_Assignment:
+			w.assigned(r, body.Assignment)
 			if p := w.memory.Open[body.Assignment.IntentIndex]; p != nil {
 				p.DueMs = body.Assignment.StartedMs + params.DeadlineMsMax
 				w.nextDue = min(w.nextDue, p.DueMs)
@@ -48,7 +49,7 @@ func (w *Watcher) read(page []*audit.Record, params *state.Params) {
 					"%d witnesses saw the result in time, too few", len(a.Witnesses)))
 			}
 		case *audit.Record_Receipt:
-			w.receipt(r, body.Receipt, params.Economics.ReportMs)
+			w.receipt(r, body.Receipt)
 		case *audit.Record_Tx:
 			w.ours(r, body.Tx)
 		case *audit.Record_Case:

@@ -30,8 +30,9 @@ type report struct {
 	Accused    string        `json:"accused"` // address
 	Action     string        `json:"action"`  // id, hex
 	Attempt    uint32        `json:"attempt"`
-	Records    []uint64      `json:"records"`  // that prove it
-	FoundMs    uint64        `json:"found_ms"` // C of what it rests on
+	Receipts   []uint64      `json:"receipts"` // records of two, or of the one that is false
+	Shown      uint64        `json:"shown"`    // record that the chain wants to see
+	SinceMs    uint64        `json:"since_ms"` // C of that record
 	Target     string        `json:"target,omitempty"`
 	Statement  string        `json:"statement,omitempty"` // of an accusation
 	Reporter   string        `json:"reporter,omitempty"`  // who signed what follows
@@ -40,8 +41,9 @@ type report struct {
 	Commit     *sending      `json:"commit,omitempty"`
 	Committed  bool          `json:"committed,omitempty"`
 	Propose    *sending      `json:"propose,omitempty"`
-	Renewed    int           `json:"renewed,omitempty"` // commitments that were in vain
-	End        string        `json:"end,omitempty"`     // what it came to; empty: it goes on
+	Renewed    int           `json:"renewed,omitempty"`       // steps that were in vain
+	NotBefore  uint64        `json:"not_before_ms,omitempty"` // C of the next step
+	End        string        `json:"end,omitempty"`           // what it came to; empty: it goes on
 }
 
 // sending is a tx that was signed once and is sent until it is in the log, or can never be.
@@ -58,8 +60,12 @@ const (
 	endVoid  = "void" // it proves nothing, or the chain refused it for good
 )
 
-// renewedMax is how often a commitment that was in vain is made anew.
-const renewedMax = 3
+const (
+	// renewedMax is how often a step that was in vain is taken anew.
+	renewedMax = 3
+	// patienceMs is how long, on C, is waited while the chain keeps too many commitments of the reporter's.
+	patienceMs = 600_000
+)
 
 // key names the infraction, as the chain does.
 func (p *report) key() string { return reportKey(p.Infraction, p.Accused, p.Action, p.Attempt) }
@@ -86,7 +92,7 @@ func (p *report) renew() {
 // begin remembers an infraction that is to be reported.
 func (w *Watcher) begin(p *report, r *audit.Record) {
 	if len(w.memory.Reports) >= reportsMax && !w.makeRoom() {
-		w.tell(&Alert{Kind: KindReportFailed, Action: p.Action, Target: p.Target, Record: &p.Records[0],
+		w.tell(&Alert{Kind: KindReportFailed, Action: p.Action, Target: p.Target, Record: &p.Shown,
 			Time: recordTime(r), Height: r.Height,
 			Text: fmt.Sprintf("%d infractions are to be reported already; this one is not", reportsMax)})
 		return
@@ -99,7 +105,7 @@ func (w *Watcher) makeRoom() bool {
 	oldest := ""
 	for _, key := range slices.Sorted(maps.Keys(w.memory.Reports)) {
 		p := w.memory.Reports[key]
-		if p.End != "" && (oldest == "" || p.FoundMs < w.memory.Reports[oldest].FoundMs) {
+		if p.End != "" && (oldest == "" || p.SinceMs < w.memory.Reports[oldest].SinceMs) {
 			oldest = key
 		}
 	}
@@ -135,33 +141,37 @@ func (w *Watcher) ours(r *audit.Record, entry *audit.Tx) {
 // committed: from the next block on the evidence can be shown.
 func (w *Watcher) committed(r *audit.Record, p *report, entry *audit.Tx) {
 	p.Commit = nil
-	if entry.Code == 0 {
-		p.Committed = true
-		return
-	}
-	w.refused(r, p, entry)
-}
-
-func (w *Watcher) proposed(r *audit.Record, p *report, entry *audit.Tx) {
 	switch code := tx.CodeOf(entry.Codespace, entry.Code); {
 	case entry.Code == 0:
-		p.end(endFiled)
-	case slices.Contains(codesKnown, code):
-		w.config.Log.Info().Str("infraction", p.key()).Str("code", code.String()).Msg("somebody reported it before")
-		p.end(endKnown)
-	case slices.Contains(codesUncommitted, code) && p.Renewed < renewedMax:
-		p.Renewed++
+		p.Committed = true
+	case code == tx.CodeCommitmentsMax:
 		p.renew()
+		p.NotBefore = r.ChainTimeMs + patienceMs
 	default:
 		w.refused(r, p, entry)
 	}
 }
 
-// codesKnown end a report quietly; codesUncommitted have it begin anew.
-var (
-	codesKnown       = []*tx.Code{tx.CodeInfractionKnown, tx.CodeEvidenceUsed}
-	codesUncommitted = []*tx.Code{}
-)
+// proposed: the case is open, or somebody was faster, or it has to be said again, or never.
+func (w *Watcher) proposed(r *audit.Record, p *report, entry *audit.Tx) {
+	again := p.Renewed < renewedMax
+	switch code := tx.CodeOf(entry.Codespace, entry.Code); {
+	case entry.Code == 0:
+		p.end(endFiled)
+	case code == tx.CodeInfractionKnown || code == tx.CodeEvidenceUsed:
+		w.config.Log.Info().Str("infraction", p.key()).Str("code", code.String()).Msg("somebody reported it before")
+		w.stats.reports.WithLabelValues("known").Inc()
+		p.end(endKnown)
+	case code == tx.CodeNoCommitment && again: // it was forgotten while nobody watched
+		p.Renewed++
+		p.renew()
+	case code == tx.CodeExhibit && again: // the head was forgotten
+		p.Renewed++
+		p.Propose = nil
+	default:
+		w.refused(r, p, entry)
+	}
+}
 
 // refused tells people that the chain refused a report for good.
 func (w *Watcher) refused(r *audit.Record, p *report, entry *audit.Tx) {

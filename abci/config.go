@@ -11,6 +11,7 @@ import (
 	cmtcfg "github.com/cometbft/cometbft/config"
 	cmttypes "github.com/cometbft/cometbft/types"
 
+	"mprd/economics"
 	"mprd/genesis"
 )
 
@@ -88,8 +89,9 @@ func (c *Config) Validate() error {
 			fault("%s is %q, want %shost:port", a.name, a.value, a.scheme)
 		}
 	}
-	if c.MempoolTxs < 1 || c.MempoolBytes < 1<<16 {
-		fault("mempool_txs %d and mempool_bytes %d, want at least 1 and 65536", c.MempoolTxs, c.MempoolBytes)
+	if c.MempoolTxs < 1 || c.MempoolBytes < mempoolTxBytes {
+		fault("mempool_txs %d and mempool_bytes %d, want at least 1 and %d", c.MempoolTxs, c.MempoolBytes,
+			mempoolTxBytes)
 	}
 	if c.KeepVersions < 2 {
 		fault("keep_versions is %d, want at least 2: proofs are of the version before the newest", c.KeepVersions)
@@ -175,20 +177,20 @@ func (c *Config) comet(home string) *cmtcfg.Config {
 const peerRate = 50 << 20
 
 // mempoolTxBytes is a little more than a tx may have, so that the application's own code says why.
-const mempoolTxBytes = 32 << 10
+const mempoolTxBytes = 128 << 10
 
-// Evidence is accepted for seven days: longer than any dispute window needs it (economics, A_report).
-const (
-	evidenceAge    = 7 * 24 * time.Hour
-	evidenceBlocks = int64(evidenceAge / genesis.BlockTime)
-)
+// ConsensusParams are CometBFT's parameters in a new genesis with the default parameters.
+func ConsensusParams() *cmttypes.ConsensusParams { return ConsensusParamsOf(economics.Defaults()) }
 
-// ConsensusParams are CometBFT's parameters in a new genesis. The application enforces smaller limits itself,
-// so that its proposals see the whole mempool.
-func ConsensusParams() *cmttypes.ConsensusParams {
+// ConsensusParamsOf are CometBFT's parameters in a new genesis. The application enforces smaller limits
+// itself, so that its proposals see the whole mempool. Evidence may be as old as the chain's own: A_report, at
+// most 60 days.
+func ConsensusParamsOf(e *economics.Params) *cmttypes.ConsensusParams {
 	p := cmttypes.DefaultConsensusParams()
 	p.Block.MaxBytes, p.Block.MaxGas = 24<<20, -1
-	p.Evidence.MaxAgeDuration, p.Evidence.MaxAgeNumBlocks = evidenceAge, evidenceBlocks
+	age := time.Duration(min(e.ReportMs, 1<<40)) * time.Millisecond
+	p.Evidence.MaxAgeDuration = min(age, genesis.EvidenceAgeMax)
+	p.Evidence.MaxAgeNumBlocks = int64(min(e.EvidenceBlocks(), 1<<40))
 	p.Version.App = genesis.AppVersion
 	return p
 }

@@ -7,6 +7,7 @@ import (
 	"mprd/audit"
 	"mprd/genesis"
 	"mprd/policy"
+	"mprd/slashing"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -76,8 +77,11 @@ func (m *Machine) open(base state.Reader, used state.NonceSet, h Header) *Block 
 }
 
 // Init applies a genesis document and leaves record 0. It names the document by the SHA-256 of its one JSON
-// form, so that a file which was laid out anew begins the same chain.
-func (m *Machine) Init(base state.Reader, doc *genesis.Document, h Header) (*Outcome, error) {
+// form, so that a file which was laid out anew begins the same chain. file is the validator set of CometBFT's
+// genesis file, which must be the document's if that names one; the outcome's updates are the set to begin
+// with.
+func (m *Machine) Init(base state.Reader, doc *genesis.Document, h Header, file []state.Seat) (*Outcome,
+	error) {
 	document, err := doc.JSON()
 	if err != nil {
 		return nil, err
@@ -87,6 +91,10 @@ func (m *Machine) Init(base state.Reader, doc *genesis.Document, h Header) (*Out
 	if err := doc.Apply(o, h.TimeMs); err != nil {
 		return nil, err
 	}
+	if err := doc.CheckSet(file); err != nil {
+		return nil, err
+	}
+	set := slashing.Begin(o, state.ParamsTable.Load(o, state.One{}), file)
 	b := &Block{machine: m, header: Header{TimeMs: h.TimeMs}, frontier: audit.NewFrontier()}
 	b.context = state.Context{Overlay: o, TimeMs: h.TimeMs, ChainTimeMs: h.TimeMs}
 	r := b.newRecord()
@@ -96,7 +104,9 @@ func (m *Machine) Init(base state.Reader, doc *genesis.Document, h Header) (*Out
 		Supply:     state.SupplyTable.Load(o, state.One{}).Genesis,
 	}}
 	b.append(encode(r))
-	return b.outcome(), nil
+	outcome := b.outcome()
+	outcome.Updates = set
+	return outcome, nil
 }
 
 type noNonces struct{}

@@ -41,7 +41,7 @@ func newFastChain(t testing.TB, edit func(doc map[string]any)) *fastChain {
 		t.Fatal(err)
 	}
 	c.nonces = must(state.LoadNonces(c))
-	c.keep(must(c.machine.Init(c, doc, app.Header{TimeMs: c.timeMs})))
+	c.keep(must(c.machine.Init(c, doc, app.Header{TimeMs: c.timeMs}, nil)))
 	return c
 }
 

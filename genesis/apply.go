@@ -8,8 +8,8 @@ import (
 )
 
 // Apply writes the document as the state at height 0, but for the validator set, which slashing.Begin elects.
-// T and C begin at genesisTimeMs. It writes the same whatever the order in the document, and nothing at all if
-// the document is not valid: see Validate.
+// T and C begin at genesisTimeMs. It writes the same whatever the order in the document, and nothing at all
+// if the document is not valid: see Validate.
 func (d *Document) Apply(o *state.Overlay, genesisTimeMs uint64) error {
 	if genesisTimeMs == 0 {
 		return &Error{Path: "genesis_time", Text: "is not set"}

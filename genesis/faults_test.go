@@ -73,10 +73,12 @@ var wrongParams = []spoiled{
 		"report + dispute", 0},
 	{`"slash_downtime": 0`, `"route_burn": 0`, `"economics"`, "params.economics",
 		"the router's rates sum to 800000 ppm", 0},
-	{`"slash_downtime": 0`, `"stake_min": 20000000000`, `"stake": 1`, "operators[0].stake", "none or stake_min", 2},
+	{`"slash_downtime": 0`, `"stake_min": 20000000000`, `"stake": 1`, "operators[0].stake",
+		"none or stake_min", 2},
 	{`"slash_downtime": 0`, `"slash_down": 0`, `"slash_down"`, "params.economics.slash_down",
 		"unknown field; known here: stake_min", 0},
-	{`"slash_downtime": 0`, `"slash_live": "1"`, `"slash_live"`, "params.economics.slash_live", "want a number", 0},
+	{`"slash_downtime": 0`, `"slash_live": "1"`, `"slash_live"`, "params.economics.slash_live",
+		"want a number", 0},
 	{`"skew_ms_max": 0`, `"stake_cap": 0`, `"stake_cap"`, "params.stake_cap", "unknown field", 0},
 	{`"slash_downtime": 0`, `"whistle_rate": 999999`, `"economics"`, "params.economics",
 		"not incentive compatible", 0},
@@ -110,7 +112,8 @@ var wrongAccounts = []spoiled{
 		"with which the supply is above its limit", 0},
 	{`"rewards": 2000000000`, `"rewards": 999999000000000`, `"rewards"`, "pools.rewards",
 		"with which the supply is above its limit", 0},
-	{`"insurance": 1000000000`, `"insurance": 999999000000000`, `"insurance"`, "pools.insurance", "above its limit", 0},
+	{`"insurance": 1000000000`, `"insurance": 999999000000000`, `"insurance"`, "pools.insurance",
+		"above its limit", 0},
 }
 
 var wrongOperators = []spoiled{

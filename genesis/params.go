@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mprd/economics"
+	"mprd/state"
 )
 
 // economicsName is the member of the parameters that holds the economic ones.
@@ -55,17 +56,14 @@ func (r *reader) fields(p any) []member {
 	return members
 }
 
-// params are parameters as they stand in the document: in the order of the schema, zeros too.
-type params struct{ of any }
+// params are state.Params as they stand in the document: in the order of the schema, zeros too.
+type params struct{ of *state.Params }
 
 // MarshalJSON implements json.Marshaler.
 func (p *params) MarshalJSON() ([]byte, error) {
 	var faults []error
 	text := []byte{'{'}
 	eachParam(p.of, func(name string, field any) {
-		if nested, ok := field.(*economics.Params); ok {
-			field = &params{nested}
-		}
 		value, err := json.Marshal(field)
 		faults = append(faults, err)
 		if len(text) > 1 {

@@ -11,8 +11,8 @@ import (
 // FaultsMax; with an error there is no document.
 func Parse(raw []byte) (*Document, error) { return parse(raw, whole) }
 
-// ParsePartial reads a document as people edit it, the policy and validators' keys being elsewhere or missing:
-// all the rest is validated, with the lines. Join the policy, fill in the keys and Validate it.
+// ParsePartial reads a document as people edit it, the policy and validators' keys being elsewhere or not yet
+// made: all the rest is validated, with the lines. Join the policy, fill in the keys and Validate it.
 func ParsePartial(raw []byte) (*Document, error) { return parse(raw, partial) }
 
 func parse(raw []byte, sound []check) (*Document, error) {

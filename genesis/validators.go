@@ -80,7 +80,7 @@ func (d *Document) ValidatorSet() []state.Seat {
 }
 
 // CheckSet finds how the set with which CometBFT begins differs from the valid document's. A document without
-// validators leaves the set to CometBFT's genesis file; and no set at all leaves it to the document. The error
+// validators leaves the set to CometBFT's genesis file; no set at all leaves it to the document. The error
 // joins an *Error for each difference.
 func (d *Document) CheckSet(seats []state.Seat) error {
 	if len(seats) == 0 {

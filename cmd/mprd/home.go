@@ -1,12 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
@@ -15,6 +12,7 @@ import (
 	"mprd/abci"
 	"mprd/genesis"
 	"mprd/policy"
+	"mprd/state"
 )
 
 // nodeIdentity is what a home folder makes of its node.
@@ -24,7 +22,7 @@ type nodeIdentity struct {
 	nodeID    p2p.ID
 }
 
-// genesisPower is each validator's at genesis. Stake decides later.
+// genesisPower is each validator's if the app state names no validators; stake says it otherwise.
 const genesisPower = 10
 
 // makeHome makes a node's folder with its keys. What is there already is kept: keys are never overwritten.
@@ -58,7 +56,7 @@ func makeHome(home, moniker string) (nodeIdentity, error) {
 	}, nil
 }
 
-// readAppState joins an app state and a bundle as people edit them, and judges the whole.
+// readAppState joins an app state and a bundle as people edit them. Keys of validators may be missing.
 func readAppState(appFile, policyDir string) (*genesis.Document, error) {
 	raw, err := os.ReadFile(appFile)
 	if err != nil {
@@ -75,33 +73,8 @@ func readAppState(appFile, policyDir string) (*genesis.Document, error) {
 		}
 		doc.Join(bundle)
 	}
-	if err := doc.Validate(); err != nil {
-		return nil, fmt.Errorf("%s: %w", appFile, err)
+	if doc.Params == nil {
+		doc.Params = state.DefaultParams()
 	}
 	return doc, nil
-}
-
-// genesisFile makes CometBFT's genesis file around an app state.
-func genesisFile(chainID string, doc *genesis.Document, validators []cmttypes.GenesisValidator,
-	now time.Time) ([]byte, error) {
-	state, err := doc.JSON()
-	if err != nil {
-		return nil, err
-	}
-	file := cmttypes.GenesisDoc{
-		ChainID: chainID, GenesisTime: now.UTC().Truncate(time.Millisecond), InitialHeight: 1,
-		ConsensusParams: abci.ConsensusParams(), Validators: validators, AppState: json.RawMessage(state),
-	}
-	if err := file.ValidateAndComplete(); err != nil {
-		return nil, err
-	}
-	target, err := os.CreateTemp("", "mprd-genesis")
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(target.Name())
-	if err := errors.Join(target.Close(), file.SaveAs(target.Name())); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(filepath.Clean(target.Name()))
 }

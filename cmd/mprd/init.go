@@ -21,7 +21,9 @@ func initCommand() *cobra.Command {
 		Use:   "init [MONIKER]",
 		Short: "Make a node's home: keys, commented config, genesis",
 		Long: `Makes what is missing in the home folder and overwrites nothing. With --genesis the node joins an
-existing chain; without it a new chain of one validator, this node, is begun from --app and --policy.`,
+existing chain; without it a new chain is begun from --app and --policy. Its validators are those of the app
+state; this node takes the place of the first that is named without a key, and further such places go. If the
+app state names no validators, this node alone is one, whoever has stake.`,
 		Example: "  mprd init alpha --home ./alpha --chain-id mprd-1 --app examples/model-fleet/genesis.json " +
 			"--policy examples/model-fleet/policy\n" +
 			"  mprd init beta --home ./beta --genesis ./genesis.json",
@@ -89,7 +91,13 @@ func initialGenesis(o options, join, app, policyDir string, n nodeIdentity) ([]b
 	if err != nil {
 		return nil, err
 	}
-	return genesisFile(o.ChainID, doc, []cmttypes.GenesisValidator{n.validator}, time.Now())
+	nodes := []nodeIdentity{n}
+	seat(doc, nodes)
+	raw, err := genesisFile(o.ChainID, doc, nodes, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", app, err)
+	}
+	return raw, nil
 }
 
 // writeMissing writes a file unless it is there.

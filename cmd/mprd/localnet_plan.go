@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	cmttypes "github.com/cometbft/cometbft/types"
 	"github.com/spf13/cobra"
 
 	"mprd/abci"
@@ -51,7 +50,7 @@ func (p *localnetPlan) make() (*localnet, error) {
 		return nil, err
 	}
 	l := &localnet{ChainID: p.chainID, dir: p.dir}
-	var validators []cmttypes.GenesisValidator
+	var nodes []nodeIdentity
 	var peers []string
 	for i := range p.validators {
 		port := p.basePort + i*portsPerNode
@@ -65,12 +64,15 @@ func (p *localnetPlan) make() (*localnet, error) {
 			return nil, err
 		}
 		l.Nodes = append(l.Nodes, node)
-		validators = append(validators, identity.validator)
+		nodes = append(nodes, identity)
 		peers = append(peers, fmt.Sprintf("%s@%s", identity.nodeID, node.P2P))
 	}
-	genesis, err := genesisFile(p.chainID, doc, validators, time.Now())
-	if err != nil {
+	if err := seatAll(doc, nodes[:p.validators]); err != nil {
 		return nil, err
+	}
+	genesis, err := genesisFile(p.chainID, doc, nodes[:p.validators], time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.app, err)
 	}
 	for i, node := range l.Nodes {
 		if err := p.writeNode(node, genesis, others(peers, i)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"mprd/genesis"
 	"mprd/policy"
@@ -54,6 +55,10 @@ var cast = []actor{
 	{"exec-4", "service", "juliet", nil, true, "fleet"},
 	{"exec-4b", "service", "juliet", nil, true, "fleet"}, // second executor of one entity
 	{"exec-a", "service", "acme", nil, true, "fleet"},    // of the requesters' entity
+	{"val-1", "service", "kilo", nil, true, ""},          // have stake for a validator each: see WithValidators
+	{"val-2", "service", "lima", nil, true, ""},
+	{"val-3", "service", "mike", nil, true, ""},
+	{"val-4", "service", "november", nil, true, ""},
 }
 
 // Key is the key of a name: its seed is SHA-256("mprd test key: " + name).
@@ -112,7 +117,7 @@ func AppState(edit func(doc map[string]any)) []byte {
 				groups = append(groups, a.executes)
 			}
 			operators = append(operators, object{"address": Address(a.name), "executor_groups": groups,
-				"stake": uint64(10_000 * tx.UnitsPerToken), "reputation": 1_000_000})
+				"stake": stakeOf(a.name), "reputation": 1_000_000})
 		}
 	}
 	committee := func(k int, names ...string) object {
@@ -134,7 +139,8 @@ func AppState(edit func(doc map[string]any)) []byte {
 			target("gw-exec", "dev", "gateway-fleet"), // a group that nobody serves
 			target("gw-run", "dev", "fleet"), target("gw-run-prod", "prod", "fleet"),
 			fragile(target("gw-once", "dev", "fleet"))},
-		"pools":  object{"treasury": uint64(5_000 * tx.UnitsPerToken)},
+		"pools": object{"treasury": uint64(5_000 * tx.UnitsPerToken),
+			"rewards": uint64(10_000 * tx.UnitsPerToken)},
 		"policy": files(Bundle()),
 	}
 	if edit != nil {
@@ -176,6 +182,45 @@ func target(id, tier, group string) object {
 func fragile(target object) object {
 	target["idempotent"] = false
 	return target
+}
+
+// ValidatorNames are those of the cast who have stake for a validator.
+func ValidatorNames() []string { return []string{"val-1", "val-2", "val-3", "val-4"} }
+
+func stakeOf(name string) uint64 {
+	if slices.Contains(ValidatorNames(), name) {
+		return 20_000 * tx.UnitsPerToken
+	}
+	return 10_000 * tx.UnitsPerToken
+}
+
+// ConsensusKey is a validator's consensus key: its seed is SHA-256("mprd test consensus key: " + name).
+func ConsensusKey(name string) *tx.Key {
+	seed := sha256.Sum256([]byte("mprd test consensus key: " + name))
+	key, err := tx.KeyFromSeed(seed[:])
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// WithValidators has the four validators of the cast validate from genesis.
+func WithValidators(doc map[string]any) {
+	var list []object
+	for _, name := range ValidatorNames() {
+		list = append(list, object{"operator": Address(name),
+			"public_key": hex.EncodeToString(ConsensusKey(name).PublicKey().Key)})
+	}
+	doc["validators"] = list
+}
+
+// WithPlaces has the four validators of the cast validate with the keys of the nodes that are set up.
+func WithPlaces(doc map[string]any) {
+	var list []object
+	for _, name := range ValidatorNames() {
+		list = append(list, object{"operator": Address(name)})
+	}
+	doc["validators"] = list
 }
 
 // Genesis is the parsed document.

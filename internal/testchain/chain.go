@@ -39,7 +39,7 @@ func New(t testing.TB, edit func(doc map[string]any)) *Chain {
 	defer view.Close()
 	c.Nonces, err = state.LoadNonces(view)
 	must(t, err)
-	outcome, err := c.Machine.Init(view, doc, app.Header{TimeMs: GenesisMs})
+	outcome, err := c.Machine.Init(view, doc, app.Header{TimeMs: GenesisMs}, nil)
 	must(t, err)
 	writes := outcome.Overlay.Writes(0)
 	c.AppHash, err = store.Stage(writes)

@@ -133,7 +133,7 @@ func TestASuspendedOperatorRequestsNothing(t *testing.T) {
 }
 
 func TestOperatorsAreCapped(t *testing.T) {
-	c := testchain.New(t, params(func(p map[string]any) { p["operators_max"] = 11 }))
+	c := testchain.New(t, params(func(p map[string]any) { p["operators_max"] = 15 }))
 	results := c.Block(c.Tx("plain", testchain.Register()), c.Tx("outsider", testchain.Register()))
 	expect(t, results[0], nil)
 	expect(t, results[1], tx.CodeOperatorMax)

@@ -17,7 +17,8 @@ type model struct {
 	used     map[int]bool      // nonces
 	pending  map[tx.Digest]*waiting
 	targets  map[string]*modelTarget
-	treasury uint64
+	pools    map[string]uint64
+	fees     uint64 // of the present block
 	timeMs   uint64 // T
 	clockMs  uint64 // C
 }
@@ -79,7 +80,8 @@ const (
 func newModel() *model {
 	m := &model{
 		accounts: map[string]*modelAccount{}, keys: map[string]bool{}, aliases: map[string]string{}, used: map[int]bool{},
-		pending: map[tx.Digest]*waiting{}, treasury: 5_000 * tx.UnitsPerToken,
+		pending: map[tx.Digest]*waiting{},
+		pools:   map[string]uint64{"treasury": 5_000 * tx.UnitsPerToken, "rewards": 10_000 * tx.UnitsPerToken},
 		targets: map[string]*modelTarget{
 			"gw-prod": {"prod", "none", 1, 4, false, 1000},
 			"gw-dev":  {"dev", "none", 1, 4, false, 1000},
@@ -100,7 +102,9 @@ func newModel() *model {
 		{"pauper", "agent", "", false, false}, {"exec-1", "service", "golf", false, true},
 		{"exec-2", "service", "hotel", false, true}, {"exec-3", "service", "india", false, true},
 		{"exec-4", "service", "juliet", false, true}, {"exec-4b", "service", "juliet", false, true},
-		{"exec-a", "service", "acme", false, true},
+		{"exec-a", "service", "acme", false, true}, {"val-1", "service", "kilo", false, true},
+		{"val-2", "service", "lima", false, true}, {"val-3", "service", "mike", false, true},
+		{"val-4", "service", "november", false, true},
 	} {
 		m.accounts[a.name] = &modelAccount{testchain.Balance, a.name, a.class, a.entity, a.approver, a.operator}
 		m.keys[a.name] = true
@@ -130,7 +134,7 @@ func (m *model) apply(c *command) outcome {
 	a := m.accounts[c.signer]
 	a.key, m.keys[c.key], m.used[c.nonce] = c.key, true, true
 	a.balance -= c.fee
-	m.treasury += c.fee
+	m.fees += c.fee
 	switch c.kind {
 	case "transfer":
 		return m.transfer(a, c)
@@ -358,6 +362,19 @@ func (m *model) eligible(requester *modelAccount) int {
 func (m *model) begin(ms uint64) {
 	m.timeMs += ms
 	m.clockMs += min(ms, modelGapMs)
+}
+
+// route shares the block's fees out, in hundredths: 60 to the rewards, 20 to be burned, 5 to the insurance, and
+// the rest to the treasury.
+func (m *model) route() {
+	left := m.fees
+	for pool, share := range map[string]uint64{"rewards": 60, "burn_escrow": 20, "insurance": 5} {
+		part := m.fees * share / 100
+		m.pools[pool] += part
+		left -= part
+	}
+	m.pools["treasury"] += left
+	m.fees = 0
 }
 
 // end lists the actions whose wait is over, in the order of their ends, and removes them.

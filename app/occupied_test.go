@@ -200,7 +200,9 @@ func TestNobodyLeftToAssign(t *testing.T) {
 	had := f.Balance("agent-a")
 	f.BlockWith(10, func(b *app.Block) {
 		for _, name := range []string{"exec-1", "exec-2", "exec-3", "exec-4", "exec-4b"} {
-			state.Operators.Delete(b.Overlay(), testchain.Address(name))
+			operator := state.Operators.Load(b.Overlay(), testchain.Address(name))
+			operator.Suspended = true
+			state.Operators.Set(b.Overlay(), testchain.Address(name), operator)
 		}
 	})
 	f.ended(unexecutable, audit.Reason_REASON_NO_EXECUTOR)

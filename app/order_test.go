@@ -41,10 +41,12 @@ func TestTheOrderOfABlockIsWritten(t *testing.T) {
 		}
 		return names
 	}
-	if got, want := steps(stepsBefore), []string{"clock", "epoch seed"}; !slices.Equal(got, want) {
+	want := []string{"clock", "epoch seed", "misbehavior", "uptime"}
+	if got := steps(stepsBefore); !slices.Equal(got, want) {
 		t.Errorf("before the txs %v, want %v", got, want)
 	}
-	want := []string{"assignment", "watchdog", "misses", "waiting actions", "prune nonces"}
+	want = []string{"assignment", "watchdog", "misses", "cases", "unbonding", "coverage", "fees", "epoch",
+		"validators", "waiting actions", "prune nonces", "prune heads"}
 	if got := steps(stepsAfter); !slices.Equal(got, want) {
 		t.Errorf("after the txs %v, want %v", got, want)
 	}

@@ -112,6 +112,7 @@ func (h *history) block(seen map[string]int) {
 		}
 	}
 	ended := h.model.end()
+	h.model.route()
 	seen["EXPIRED"] += len(ended)
 	if !bytes.Equal(h.quiet.AppHash, h.noisy.AppHash) {
 		h.Fatalf("height %d: app hashes %x and %x", h.quiet.Height, h.quiet.AppHash, h.noisy.AppHash)
@@ -229,7 +230,11 @@ func (h *history) tables() {
 	state.Accounts.Range(o, nil, 1000, func([]byte, *state.Account) bool { accounts++; return true })
 	clock := state.ClockTable.Load(o, state.One{})
 	for name, pair := range map[string][2]uint64{
-		"treasury":  {state.Pools.Load(o, state.PoolTreasury).Units, h.model.treasury},
+		"treasury":  {state.Pools.Load(o, state.PoolTreasury).Units, h.model.pools["treasury"]},
+		"rewards":   {state.Pools.Load(o, state.PoolRewards).Units, h.model.pools["rewards"]},
+		"to burn":   {state.Pools.Load(o, state.PoolBurnEscrow).Units, h.model.pools["burn_escrow"]},
+		"insurance": {state.Pools.Load(o, state.PoolInsurance).Units, h.model.pools["insurance"]},
+		"fees":      {state.Pools.Load(o, state.PoolFees).Units, 0},
 		"pending":   {state.PendingCountTable.Load(o, state.One{}).Units, uint64(len(h.model.pending))},
 		"operators": {state.OperatorCountTable.Load(o, state.One{}).Units, uint64(operators)},
 		"accounts":  {uint64(accounts), uint64(len(h.model.accounts))},

@@ -116,12 +116,12 @@ func addExhibit(c *state.Context, m *tx.Dispute, row *state.Case, digest tx.Dige
 	*exhibitsOf(row, accused)++
 }
 
-// contest hands the case to the resolvers.
+// contest hands the case to the resolvers. However short their time is, no slash comes before the window's end.
 func contest(c *state.Context, number uint64, row *state.Case, digest tx.Digest) {
 	row.DisputeBond = disputeBond(c, row)
 	putUp(c, row.DisputeBond)
 	row.State = state.CaseState_CASE_STATE_DISPUTED
-	keepCase(c, number, row, c.ChainTimeMs+row.ResolveMs)
+	keepCase(c, number, row, max(c.ChainTimeMs+row.ResolveMs, row.WindowEndsMs))
 	recordCase(c, number, row, changeDisputed, digest[:])
 }
 

@@ -42,7 +42,9 @@ func TestScripts(t *testing.T) {
 			pass := filepath.Join(env.WorkDir, "passphrase")
 			return os.WriteFile(pass, []byte("a test's passphrase\n"), 0o600)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "capture": capture},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "capture": capture, "until": until, "equivocate": equivocate,
+		},
 	})
 }
 

@@ -38,8 +38,9 @@ func localnetCommand() *cobra.Command {
 	cmd := localnetUpCommand("localnet")
 	cmd.Short = "Run a network of validators on this machine, loopback only"
 	cmd.GroupID = groupNode
-	cmd.Long = `Each validator is a process of its own with its own folder, log and ports. Without a
-subcommand: the same as "up --wait", which ends the network when it is interrupted.`
+	cmd.Long = `Each validator is a process of its own with its own folder, log and ports. The nodes take the
+places of the validators that the app state names without a key, in its order. Without a subcommand: the same
+as "up --wait", which ends the network when it is interrupted.`
 	cmd.AddCommand(up, localnetDownCommand(), localnetStatusCommand(), localnetNodeCommand("stop"),
 		localnetNodeCommand("start"), localnetNodeCommand("kill"))
 	return cmd
@@ -69,7 +70,7 @@ func localnetUpCommand(name string) *cobra.Command {
 			if err := l.waitForBlocks(cmd.Context(), 60*time.Second); err != nil {
 				return errors.Join(err, l.stopAll())
 			}
-			say(cmd, "%d validators of %s make blocks; logs in %s", len(l.Nodes), l.ChainID,
+			say(cmd, "%d nodes of %s make blocks; logs in %s", len(l.Nodes), l.ChainID,
 				filepath.Join(l.dir, "node*", "node.log"))
 			say(cmd, "stop them with: mprd localnet down --dir %s", l.dir)
 			if err := l.print(cmd); err != nil || !wait {
@@ -81,6 +82,7 @@ func localnetUpCommand(name string) *cobra.Command {
 	}
 	localnetDirFlag(cmd, &plan.dir)
 	cmd.Flags().IntVar(&plan.validators, "validators", 4, "number of validators")
+	cmd.Flags().IntVar(&plan.nodes, "nodes", 0, "number of nodes, if some are to validate nothing at first")
 	cmd.Flags().IntVar(&plan.basePort, "base-port", 26656, "first port; each node takes ten")
 	cmd.Flags().StringVar(&plan.app, "app", "examples/model-fleet/genesis.json", "app state of the genesis")
 	cmd.Flags().StringVar(&plan.policy, "policy", "examples/model-fleet/policy", "folder of the policy bundle")

@@ -17,6 +17,7 @@ import (
 type localnetPlan struct {
 	dir, app, policy, chainID string
 	validators, basePort      int
+	nodes                     int // 0 = as many as validators
 }
 
 // Limits of a localnet.
@@ -29,8 +30,9 @@ const (
 func (p *localnetPlan) open(cmd *cobra.Command) (*localnet, error) {
 	l, err := openLocalnet(p.dir)
 	if err == nil {
-		if cmd.Flags().Changed("validators") && len(l.Nodes) != p.validators {
-			return nil, usageError{fmt.Errorf("%s has %d validators; remove it to make another", p.dir, len(l.Nodes))}
+		changed := cmd.Flags().Changed("validators") || cmd.Flags().Changed("nodes")
+		if changed && len(l.Nodes) != max(p.validators, p.nodes) {
+			return nil, usageError{fmt.Errorf("%s has %d nodes; remove it to make another", p.dir, len(l.Nodes))}
 		}
 		return l, nil
 	}
@@ -39,6 +41,9 @@ func (p *localnetPlan) open(cmd *cobra.Command) (*localnet, error) {
 	}
 	if p.validators < 1 || p.validators > localnetNodesMax {
 		return nil, usageError{fmt.Errorf("%d validators, want 1 to %d", p.validators, localnetNodesMax)}
+	}
+	if p.nodes != 0 && p.nodes < p.validators || p.nodes > localnetNodesMax {
+		return nil, usageError{fmt.Errorf("%d nodes, want %d to %d", p.nodes, p.validators, localnetNodesMax)}
 	}
 	return p.make()
 }
@@ -52,7 +57,7 @@ func (p *localnetPlan) make() (*localnet, error) {
 	l := &localnet{ChainID: p.chainID, dir: p.dir}
 	var nodes []nodeIdentity
 	var peers []string
-	for i := range p.validators {
+	for i := range max(p.validators, p.nodes) {
 		port := p.basePort + i*portsPerNode
 		node := localNode{
 			Name: fmt.Sprintf("node%d", i), Home: fmt.Sprintf("node%d", i),

@@ -57,7 +57,7 @@ func TestTheMempoolKeepsRoomForReceipts(t *testing.T) {
 		if !errors.Is(err, tx.CodeMempoolFull) {
 			t.Fatalf("%d txs: %v", n, err)
 		}
-		if err := p.add(tx.Digest{255, 255}, app.Admission{Nonce: tx.Digest{255, 255}, Attempt: "one"}); err != nil {
+		if err := p.add(tx.Digest{255, 255}, app.Admission{Nonce: tx.Digest{255, 255}, Free: "one", FreeMax: 1}); err != nil {
 			t.Errorf("a free receipt: %v", err)
 		}
 		return n - 1, err

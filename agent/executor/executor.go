@@ -123,10 +123,14 @@ func (e *Executor) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, e.journal.close()) }()
 	e.config.Log.Info().Str("operator", e.config.Operator.String()).Int("targets", len(e.config.Drivers)).
 		Int("unfinished", len(e.open)).Msg("executor follows the chain")
+	beating, rest := context.WithCancel(ctx)
+	defer rest()
+	e.sends.Go(func() { e.beats(beating) })
 	ticker := time.NewTicker(e.config.Poll)
 	defer ticker.Stop()
 	for {
 		if err := e.round(ctx); err != nil {
+			rest() // leave waits for what is sent
 			return errors.Join(err, e.leave())
 		}
 		select {

@@ -172,4 +172,6 @@ func reserve(c *state.Context, row *state.Case, amount uint64) {
 	row.Reserved += amount
 }
 
-func keyOf(row *state.Case) tx.Digest { return infractionKey(accusedOf(row), row.Infraction, row.Subject) }
+func keyOf(row *state.Case) tx.Digest {
+	return infractionKey(accusedOf(row), row.Infraction, row.Subject)
+}

@@ -128,6 +128,9 @@ func explainTx(t *audit.Tx) []string {
 			outcome = fmt.Sprintf("refused: %s (%s); fee %d base units", code.Text, code.String(), t.Fee)
 		}
 	}
+	if len(t.Tx) == 0 && len(t.TxDigest) > 0 {
+		return []string{fmt.Sprintf("the large tx %x: its block holds it", t.TxDigest), outcome}
+	}
 	decoded, err := tx.Decode(t.Tx)
 	if err != nil {
 		return []string{"tx that does not decode: " + err.Error(), outcome}
@@ -163,9 +166,8 @@ func Describe(b *tx.Body) []string {
 			tx.AddressFrom(m.Transfer.To)))
 	case *tx.Body_RotateKey:
 		lines = append(lines, fmt.Sprintf("rotates its key to %x", m.RotateKey.GetNewKey().GetPublicKey().GetKey()))
-	case *tx.Body_RegisterOperator:
-		lines = append(lines, fmt.Sprintf("registers as operator, executor groups %v",
-			m.RegisterOperator.ExecutorGroups))
+	default:
+		lines = append(lines, describeStake(b)...)
 	}
 	if b.MaxFee > 0 {
 		lines = append(lines, fmt.Sprintf("pays at most %d base units, execution fee included", b.MaxFee))

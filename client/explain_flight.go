@@ -33,7 +33,7 @@ func explainFlight(r *audit.Record) []string {
 	case *audit.Record_Auto:
 		return explainAuto(b.Auto)
 	}
-	return []string{"a record of a kind that this version does not know"}
+	return explainStake(r)
 }
 
 func explainIntent(i *audit.Intent) []string {
@@ -189,6 +189,14 @@ func attestedText(a *audit.Attested) string {
 
 func explainAuto(a *audit.Auto) []string {
 	text := fmt.Sprintf("the chain itself, step %q: ", a.Step)
+	switch who := tx.AddressFrom(a.Operator); {
+	case a.Amount > 0:
+		return []string{fmt.Sprintf("%s%s are paid out to %s", text, TokensText(a.Amount), who)}
+	case len(a.ActionId) == 0 && a.Fault:
+		return []string{text + who.String() + " is at fault: its validator is jailed"}
+	case len(a.ActionId) == 0:
+		return []string{text + who.String()}
+	}
 	if len(a.Operator) > 0 {
 		return []string{text + judgementText(a), fmt.Sprintf("action %x, promise in record %d", a.ActionId,
 			a.IntentIndex)}

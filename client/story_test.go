@@ -334,6 +334,11 @@ func FuzzRecords(f *testing.F) {
 	for _, leaf := range c.Leaves {
 		f.Add(leaf)
 	}
+	for _, r := range stakeRecords() {
+		leaf, err := audit.EncodeLeaf(r)
+		ok(f, err)
+		f.Add(leaf)
+	}
 	f.Fuzz(func(t *testing.T, leaf []byte) {
 		r, err := audit.DecodeLeaf(leaf)
 		if err != nil {

@@ -21,8 +21,8 @@ import (
 type Committed struct {
 	Hash   tx.Digest
 	Height int64
-	Index  uint32 // in its block
-	Raw    []byte
+	Index  uint32   // in its block
+	Raw    []byte   // nil if all that is known is the record of a large tx
 	Code   *tx.Code // nil = done
 	Log    string
 	Result tx.Result
@@ -166,7 +166,8 @@ func recorded(r *audit.Record) (*Committed, error) {
 			result.State = tx.ActionState_ACTION_STATE_DONE
 		}
 	}
-	if entry == nil || len(entry.Tx) == 0 {
+	hash, there := entryHash(entry)
+	if !there {
 		return nil, nil
 	}
 	var decided policy.Verdict
@@ -178,10 +179,21 @@ func recorded(r *audit.Record) (*Committed, error) {
 		concerned(&result, entry)
 	}
 	done := &Committed{
-		Hash: sha256.Sum256(entry.Tx), Height: int64(r.Height), Index: entry.Index, Raw: entry.Tx, Result: result,
+		Hash: hash, Height: int64(r.Height), Index: entry.Index, Raw: entry.Tx, Result: result,
 	}
 	done.refuse(entry.Codespace, entry.Code, "")
 	return done, nil
+}
+
+// entryHash is the hash of the tx that a record is about: it holds it whole or, if it is large, by its digest.
+func entryHash(entry *audit.Tx) (hash tx.Digest, ok bool) {
+	if len(entry.GetTx()) > 0 {
+		return sha256.Sum256(entry.Tx), true
+	}
+	if len(entry.GetTxDigest()) == len(hash) {
+		return tx.Digest(entry.TxDigest), true
+	}
+	return hash, false
 }
 
 // concerned names the action that a tx without a record of its own kind is about.

@@ -54,8 +54,8 @@ type wireMessage interface {
 // UnmarshalCanonical decodes the one encoding of a message that stands outside a tx, as an approval file
 // does.
 func UnmarshalCanonical(raw []byte, m wireMessage) error {
-	if len(raw) > TxBytesMax {
-		return fmt.Errorf("%w: %d bytes, limit %d", CodeTooLarge, len(raw), TxBytesMax)
+	if len(raw) > LargeTxBytesMax {
+		return fmt.Errorf("%w: %d bytes, limit %d", CodeTooLarge, len(raw), LargeTxBytesMax)
 	}
 	return decodeCanonical(raw, m, "message")
 }

@@ -235,5 +235,5 @@ func TestUnmarshalCanonicalHoldsToOneEncoding(t *testing.T) {
 	wantCode(t, UnmarshalCanonical(append(bytes.Clone(raw), 0x78, 1), &Approval{}), CodeUnknownField)
 	wantCode(t, UnmarshalCanonical(append(bytes.Clone(raw), 0x20, 0), &Approval{}), CodeCanonical)
 	wantCode(t, UnmarshalCanonical(raw[:len(raw)-1], &Approval{}), CodeUndecodable)
-	wantCode(t, UnmarshalCanonical(make([]byte, TxBytesMax+1), &Approval{}), CodeTooLarge)
+	wantCode(t, UnmarshalCanonical(make([]byte, LargeTxBytesMax+1), &Approval{}), CodeTooLarge)
 }

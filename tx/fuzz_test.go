@@ -55,7 +55,7 @@ func FuzzUnknown(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, m := range []wireMessage{&Tx{}, &Body{}, &Approval{}, &RequestAction{}, &ProposeSlash{}} {
 			err := UnmarshalCanonical(raw, m)
-			if len(raw) > TxBytesMax {
+			if len(raw) > LargeTxBytesMax {
 				return
 			}
 			code, number := refusal(raw, m)

@@ -48,7 +48,7 @@ func TestAConfigNamesEachOfItsFaults(t *testing.T) {
 		{"", func(c *Config) { c.MetricsAddress = "" }},
 		{"", func(c *Config) { c.P2PAddress, c.RPCAddress = "tcp://[::1]:1", "tcp://[::1]:2" }},
 		{"mempool_txs", func(c *Config) { c.MempoolTxs = 0 }},
-		{"mempool_bytes", func(c *Config) { c.MempoolBytes = 1<<16 - 1 }},
+		{"mempool_bytes", func(c *Config) { c.MempoolBytes = mempoolTxBytes - 1 }},
 		{"keep_versions", func(c *Config) { c.KeepVersions = 1 }},
 		{"keep_blocks", func(c *Config) { c.KeepBlocks = -1 }},
 		{"log_format", func(c *Config) { c.LogFormat = "xml" }},

@@ -76,7 +76,7 @@ func TestEachAdmissionGateRefusesTheBlock(t *testing.T) {
 		want *tx.Code
 	}{
 		"no tx":             {[]byte("\xff\xff"), tx.CodeUndecodable},
-		"too large":         {make([]byte, tx.TxBytesMax+1), tx.CodeTooLarge},
+		"too large":         {make([]byte, tx.LargeTxBytesMax+1), tx.CodeTooLarge},
 		"another chain":     {d.tx("plain", transfer, otherChain), tx.CodeChainID},
 		"flipped signature": {changed, tx.CodeSignature},
 		"no account":        {d.pay("nobody", "outsider"), tx.CodeUnknownSigner},

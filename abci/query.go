@@ -48,8 +48,12 @@ func clipped(path string) string { return path[:min(len(path), 64)] }
 
 func (a *Application) query(r *abcitypes.RequestQuery) (_ *abcitypes.ResponseQuery, err error) {
 	defer a.guard("Query", &err)
-	if len(r.Data) > tx.TxBytesMax {
-		return nil, fmt.Errorf("%w: %d bytes, limit %d", tx.CodeQueryData, len(r.Data), tx.TxBytesMax)
+	limit := tx.TxBytesMax
+	if r.Path == state.PathSimulate {
+		limit = tx.LargeTxBytesMax
+	}
+	if len(r.Data) > limit {
+		return nil, fmt.Errorf("%w: %d bytes, limit %d", tx.CodeQueryData, len(r.Data), limit)
 	}
 	view, err := a.viewAt(r.Height)
 	if err != nil {

@@ -215,6 +215,7 @@ func TestQueriesOfAnyShapeAreBounded(t *testing.T) {
 		{state.PathPage + "accounts", []byte{0xff}, tx.CodeQueryData},
 		{state.PathPage + "accounts", encoded(t, &state.PageRequest{Start: make([]byte, 10_000)}), nil},
 		{state.PathAuditHead, make([]byte, tx.TxBytesMax+1), tx.CodeQueryData},
+		{state.PathSimulate, make([]byte, tx.LargeTxBytesMax+1), tx.CodeQueryData},
 		{state.PathRecord, encoded(t, &state.RecordRequest{Index: size}), tx.CodeQueryIndex},
 		{state.PathRecord, encoded(t, &state.RecordRequest{Size_: size + 1}), tx.CodeQueryIndex},
 		{state.PathRecord, encoded(t, &state.RecordRequest{Index: 1, Size_: 1}), tx.CodeQueryIndex},

@@ -51,7 +51,7 @@ func TestAnUndisputedAccusationIsExecutedWhenItsWindowEnds(t *testing.T) {
 	}
 	before := c.pool(state.PoolTreasury)
 	c.until(row.EndedMs + unbondingMs)
-	if got := c.pool(state.PoolTreasury) - before; got < falseSlash*9/10 || got >= falseSlash*9/10+token {
+	if got := c.pool(state.PoolTreasury) - before; got < falseSlash*9/10 || got >= falseSlash*9/10+oneToken {
 		t.Errorf("the treasury got %d of %d", got, falseSlash)
 	}
 	c.gone(number)

@@ -25,13 +25,13 @@ const (
 )
 
 const (
-	token = tx.UnitsPerToken
-	stake = 10_000 * token // everybody's
+	oneToken = tx.UnitsPerToken
+	stake    = 10_000 * oneToken // everybody's
 	// What the tests' infractions cost.
 	equivocationSlash = stake / 10
 	falseSlash        = stake / 20
 	liveSlash         = stake / 100
-	bond              = 100 * token // of an accusation: the minimum, and 20 % of the claim
+	bond              = 100 * oneToken // of an accusation: the minimum, and 20 % of the claim
 )
 
 // court is a chain with short windows, whose cases are held against the invariants after every block.

@@ -91,7 +91,7 @@ func (c *court) equivocates(d *deed, n byte, edits ...func(*tx.ProposeSlash)) te
 	return testchain.ProposeReceipts(first, second, append([]func(*tx.ProposeSlash){with}, edits...)...)
 }
 
-// twice are two raw txs of a name's under one nonce; edits are of the second's token and of the first's.
+// twice are two raw txs of a name's under one nonce; edits are of both tokens.
 func (c *court) twice(who string, edits ...func(*tx.Token)) (first, second []byte) {
 	c.t.Helper()
 	var nonce []byte

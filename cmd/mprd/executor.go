@@ -189,6 +189,7 @@ type executorFile struct {
 	NewsAgeMax     time.Duration `mapstructure:"news_age_max"`
 	Reserve        time.Duration `mapstructure:"reserve"`
 	Driver         []driverFile  `mapstructure:"driver"`
+	Report         filingFile    `mapstructure:"report"` // of a watcher
 }
 
 const executorExample = `# mprd executor: what it operates, and how.
@@ -202,6 +203,12 @@ poll = "100ms"            # how often nodes are asked
 at_once = 64              # drivers that run at the same time
 news_age_max = "10s"      # nothing is done on headers that are older by this machine's clock
 reserve = "800ms"         # of an attempt's time, kept for the receipt to be committed
+
+# Only mprd watch reads this: as whom it files cases of what it finds, and how far it goes.
+# [report]
+# key = "watcher"         # in the keystore
+# bond_max = "100"        # tokens that one accusation may put up
+# accuse = false          # also accuse of receipts that its drivers see to be false
 
 # HAProxy, by its Runtime API.
 [[driver]]

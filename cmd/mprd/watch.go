@@ -19,6 +19,7 @@ import (
 // watchFlags are the choices of mprd watch.
 type watchFlags struct {
 	light                                       lightFlags
+	report                                      filingFile
 	config, file, since, metrics, level, format string
 	webhook, webhookKey                         string
 	plaintext, follow                           bool
@@ -37,14 +38,20 @@ func watchCommand() *cobra.Command {
 that a light client trusts over two or more nodes, and alerts when
   - an INTENT has no OUTCOME by t0 + Δt_max on the chain's clock, or its OUTCOME is one of --alert-on;
   - two nodes' heads, or any proof, contradict each other;
+  - an executor signed two different receipts of one attempt;
   - a target is not as its spec has it (with --config, the executor's file of drivers);
-and warns of nodes that are behind or away, and of a chain that stands still.
+and warns of nodes that are behind or away, of a chain that stands still, and of every case.
+
+With --report it files a case for two receipts by itself, committed to first, so that nobody who copies the
+report is faster. With --accuse it also accuses, with a bond, the executor who said that he made a spec
+which its target was never seen to have. Each infraction once, over restarts; only on verified evidence.
 
 Each alert is one line on stdout, said once, and "resolved" when it is over; with --webhook also a signed
 message. Without --follow it looks once: exit code 0 all is well, 6 an alarm was raised or stands, 7 heads
 conflict or a proof is bad. With --follow it goes on until interrupted or 7. docs/operations.md has more.`,
 		Example: "  mprd watch --node http://a:26657 --node http://b:26657 --trusted-genesis g.json\n" +
-			"  mprd watch --node http://a:26657 --node http://b:26657 --follow --config executor.toml -o json",
+			"  mprd watch --node http://a:26657 --node http://b:26657 --follow --config executor.toml -o json\n" +
+			"  mprd watch --node http://a:26657 --node http://b:26657 --follow --report watcher",
 		GroupID: groupNode,
 		Args:    args(0, 0),
 		RunE:    withSession(nil, func(s *session, _ []string) error { return f.run(s) }),
@@ -76,6 +83,7 @@ func (f *watchFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.webhookKey, "webhook-key", "", "file of the key that signs: whsk_…, for its owner only")
 	flags.BoolVar(&f.plaintext, "webhook-plaintext", false,
 		"accept http to any address: alerts are signed, not secret")
+	f.report.add(flags)
 	flags.StringVar(&f.metrics, "metrics-address", "", "serve /healthz, /readyz and /metrics; empty: none")
 	flags.StringVar(&f.level, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.format, "log-format", "console", "console or json")
@@ -139,6 +147,7 @@ func (f *watchFlags) settings(s *session) (watch.Config, error) {
 		if c.Drivers, err = file.drivers(c.Log); err != nil {
 			return c, err
 		}
+		f.report = f.report.over(file.Report)
 	}
 	if c.Webhook, err = f.receiver(); err != nil {
 		return c, err
@@ -146,6 +155,10 @@ func (f *watchFlags) settings(s *session) (watch.Config, error) {
 	if err := f.places(s, &c); err != nil {
 		return c, err
 	}
+	if c.Report, err = f.report.reporter(s); err != nil {
+		return c, err
+	}
+	c.Nodes = s.options.Nodes
 	c.Open = func(ctx context.Context) (*client.Light, error) { return f.light.open(s) }
 	if err := c.Validate(); err != nil {
 		return c, usageError{err}

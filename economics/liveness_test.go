@@ -148,6 +148,7 @@ func TestParametersAreHeldToEachOther(t *testing.T) {
 		"report_ms":            func(p *Params) { p.ReportMs, p.TargetBlockMs = 1, 2 },
 		"slash_correlated_max": func(p *Params) { p.SlashCorrelatedMax = p.SlashDoubleSign - 1 },
 		"unbonding_ms":         func(p *Params) { p.UnbondingMs = p.UnbondingMin() - 1 },
+		"power_unit":           func(p *Params) { p.PowerUnit = p.StakeMin/4 + 1 },
 		"validators_max":       func(p *Params) { p.ValidatorsMax = p.ValidatorsMin - 1 },
 		"router":               func(p *Params) { p.RouteTreasury++ },
 	} {
@@ -158,9 +159,9 @@ func TestParametersAreHeldToEachOther(t *testing.T) {
 		}
 	}
 	p := Defaults()
-	p.UnbondingMs = p.UnbondingMin()
+	p.UnbondingMs, p.PowerUnit = p.UnbondingMin(), p.StakeMin/4
 	if err := p.Validate(); err != nil {
-		t.Errorf("the least unbonding time itself: %v", err)
+		t.Errorf("the least unbonding time and the coarsest power themselves: %v", err)
 	}
 }
 

@@ -107,11 +107,19 @@ func (p *Params) times() []bound {
 	}
 }
 
+// powerLeast is the least power that the least stake may come to: with less, the planner of the validator set
+// could make no step that keeps two thirds.
+const powerLeast = 4
+
 // together holds the parameters to each other.
 func (p *Params) together() []error {
 	var faults []error
 	if p.StakeMin > p.StakeCap {
 		faults = append(faults, fmt.Errorf("%w: stake_min %d above stake_cap %d", ErrRange, p.StakeMin, p.StakeCap))
+	}
+	if p.StakeMin/p.PowerUnit < powerLeast {
+		faults = append(faults, fmt.Errorf("%w: stake_min %d is less than %d power_unit of %d: whole powers would be "+
+			"too coarse", ErrRange, p.StakeMin, uint64(powerLeast), p.PowerUnit))
 	}
 	if p.FailuresMin > p.EvaluatedMin {
 		faults = append(faults, fmt.Errorf("%w: failures_min %d above evaluated_min %d: "+

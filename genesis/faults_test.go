@@ -71,6 +71,8 @@ var wrongParams = []spoiled{
 	{`"slash_downtime": 0`, `"stake_min": 0`, `"stake_min"`, "params.economics.stake_min", "want 1 to", 0},
 	{`"slash_downtime": 0`, `"unbonding_ms": 1000`, `"unbonding_ms"`, "params.economics.unbonding_ms",
 		"report + dispute", 0},
+	{`"slash_downtime": 0`, `"power_unit": 2500000001`, `"economics"`, "params.economics.stake_min",
+		"stake_min 10000000000 is less than 4 power_unit", 0},
 	{`"slash_downtime": 0`, `"route_burn": 0`, `"economics"`, "params.economics",
 		"the router's rates sum to 800000 ppm", 0},
 	{`"slash_downtime": 0`, `"stake_min": 20000000000`, `"stake": 1`, "operators[0].stake",

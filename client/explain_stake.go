@@ -146,7 +146,8 @@ func explainCase(c *audit.Case) []string {
 		Class: state.CaseClass(c.GetClass()), Infraction: tx.Infraction(c.GetInfraction()), Subject: c.GetSubject(),
 		State: state.CaseState(c.GetState()),
 	}}
-	lines := []string{fmt.Sprintf("case %d, %s: it is %s", row.Number, changeText(c.GetChange()), row.StateName())}
+	lines := []string{fmt.Sprintf("case %d, %s: it is %s", row.Number, changeText(c.GetChange()),
+		row.StateName())}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	by := "the chain itself"
 	if len(c.GetReporter()) > 0 {
@@ -189,8 +190,8 @@ func changeText(change string) string {
 func explainRewards(r *audit.Rewards) []string {
 	lines := []string{fmt.Sprintf("rewards of epoch %d, to %d operators", r.GetEpoch(), len(r.GetRewards()))}
 	for _, e := range r.GetRewards() {
-		lines = append(lines, fmt.Sprintf("%s: %s for %s staked; uptime %s, throughput %s, score %s, reputation %s; "+
-			"vouchers %s", tx.AddressFrom(e.GetOperator()), TokensText(e.GetPaid()), TokensText(e.GetStake()),
+		lines = append(lines, fmt.Sprintf("%s: %s for %s staked; uptime %s, throughput %s, score %s, "+
+			"reputation %s; vouchers %s", tx.AddressFrom(e.GetOperator()), TokensText(e.GetPaid()), TokensText(e.GetStake()),
 			percentText(e.GetUptime()), percentText(e.GetThroughput()), percentText(e.GetScore()),
 			percentText(e.GetReputation()), TokensText(e.GetVouchers())))
 	}

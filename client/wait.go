@@ -185,7 +185,7 @@ func recorded(r *audit.Record) (*Committed, error) {
 	return done, nil
 }
 
-// entryHash is the hash of the tx that a record is about: it holds it whole or, if it is large, by its digest.
+// entryHash is the hash of the tx that a record is about: it holds it whole or, if it is large, by its hash.
 func entryHash(entry *audit.Tx) (hash tx.Digest, ok bool) {
 	if len(entry.GetTx()) > 0 {
 		return sha256.Sum256(entry.Tx), true

@@ -38,7 +38,7 @@ const (
 type court struct {
 	*testchain.Chain
 	t testing.TB
-	// who did something, in the order of their first tx: their accounts are none of the court's
+	gapMs    uint64
 	executed map[uint64]uint64 // case -> what it took
 }
 
@@ -59,18 +59,17 @@ func sit(t testing.TB, edits ...func(p map[string]any)) *court {
 			"economics": economics, "gap_ms": courtGapMs, "epoch_ms": 60_000, "epoch_blocks_min": 1, "attempts_max": 1,
 		}
 	})
-	return &court{Chain: chain, t: t, executed: map[uint64]uint64{}}
+	return &court{Chain: chain, t: t, gapMs: courtGapMs, executed: map[uint64]uint64{}}
 }
 
 // now is C.
 func (c *court) now() uint64 { return state.ClockTable.Load(c.Overlay(), state.One{}).ChainTimeMs }
 
-// at runs empty blocks until C is ms, to the millisecond, and then a block in which C is still ms for what the
-// next one does: send with after = 0.
+// until runs empty blocks until C is ms, to the millisecond.
 func (c *court) until(ms uint64) {
 	c.t.Helper()
 	for now := c.now(); now < ms; now = c.now() {
-		c.block(min(courtGapMs, ms-now))
+		c.block(min(c.gapMs, ms-now))
 	}
 	if now := c.now(); now != ms {
 		c.t.Fatalf("C is %d, want %d", now, ms)

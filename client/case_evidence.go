@@ -16,8 +16,8 @@ type CaseEvidence struct {
 	Exhibit *tx.Exhibit
 }
 
-// EvidenceOf reads what stands under a digest of a case; nil if there is nothing, or nothing that this version
-// knows.
+// EvidenceOf reads what stands under a digest of a case; nil if there is nothing, or nothing that this
+// version knows.
 func (v *View) EvidenceOf(ctx context.Context, digest []byte) (*CaseEvidence, error) {
 	row := &state.Evidence{}
 	there, err := v.Row(ctx, "evidence", digest, row)

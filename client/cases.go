@@ -202,21 +202,23 @@ func (c NumberedCase) Ahead() []string {
 		if c.Class == state.CaseClass_CASE_CLASS_OBJECTIVE {
 			return append(lines, "before: guardians can cancel the case (mprd case cancel); nobody can dispute it")
 		}
-		return append(lines, "before: the accused can dispute it, with a bond (mprd case dispute); guardians can cancel it")
+		return append(lines, "before: the accused can dispute it, with a bond (mprd case dispute); "+
+			"guardians can cancel it")
 	case state.CaseState_CASE_STATE_DISPUTED:
 		lines := []string{"by default, undecided, the slash is EXECUTED then"}
 		if subjective {
-			lines = []string{"by default, undecided, the case is REJECTED then: the accused's bond comes back, half of " +
-				"the accuser's goes to the reserve"}
+			lines = []string{"by default, undecided, the case is REJECTED then: the accused's bond comes back, " +
+				"half of the accuser's goes to the reserve"}
 		}
-		return append(lines, "before: resolvers decide (mprd case resolve); either side can add evidence (mprd case "+
-			"dispute), guardians can cancel it")
+		return append(lines, "before: resolvers decide (mprd case resolve); either side can add evidence "+
+			"(mprd case dispute), guardians can cancel it")
 	case state.CaseState_CASE_STATE_CONFIRMED:
 		return []string{"the resolvers confirmed it: the slash is EXECUTED then"}
 	case state.CaseState_CASE_STATE_EXECUTED:
 		lines := []string{"the case is closed then: what it took goes from the slash reserve to the treasury"}
 		if c.Whistle > 0 {
-			lines = append(lines, "before: the reporter can claim his share (mprd case claim); unclaimed it goes there too")
+			lines = append(lines, "before: the reporter can claim his share (mprd case claim); "+
+				"unclaimed it goes there too")
 		}
 		return lines
 	}

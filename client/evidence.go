@@ -21,9 +21,9 @@ type Piece struct {
 // pieceBytesMax bounds a file of evidence.
 const pieceBytesMax = ProofBytesMax
 
-// ReadPiece reads a piece of evidence as it is found: a signed tx (--save-tx), an encoded receipt, an entry of
-// an executor's journal, or a proof file of a record. Nothing is believed: what it is for must prove itself by
-// its signatures.
+// ReadPiece reads a piece of evidence as it is found: a signed tx (--save-tx), an encoded receipt, an entry
+// of an executor's journal, or a proof file of a record. Nothing is believed: what it is for must prove
+// itself by its signatures.
 func ReadPiece(raw []byte) (Piece, error) {
 	if len(raw) > pieceBytesMax {
 		return Piece{}, fmt.Errorf("evidence of %d bytes, limit %d", len(raw), pieceBytesMax)
@@ -50,7 +50,7 @@ func ReadPiece(raw []byte) (Piece, error) {
 			return Piece{Receipt: r}, nil
 		}
 	}
-	return Piece{}, fmt.Errorf("neither a signed tx, nor a receipt, nor a proof file of a record with one of these")
+	return Piece{}, fmt.Errorf("neither a signed tx, nor a receipt, nor a proof file of a record with such")
 }
 
 // PieceOf takes the tx out of a record of the log.

@@ -15,10 +15,10 @@ import (
 // headsKept is for how many blocks the chain knows the heads of its log (table audit_heads).
 const headsKept = 1000
 
-// Exhibit proves records to be in the log as it was after the latest block whose head the chain knows: what an
-// accusation or a dispute brings. Records are sorted, and each is named once. Every proof is verified here, so
-// that nobody pays for one that the chain refuses. It can be used while the chain knows the head: headsKept
-// blocks.
+// Exhibit proves records to be in the log as it was after the latest block whose head the chain knows: what
+// an accusation or a dispute brings. Records are sorted, and each is named once. Every proof is verified
+// here, so that nobody pays for one that the chain refuses. It can be used while the chain knows the head:
+// headsKept blocks.
 func (v *View) Exhibit(ctx context.Context, indexes []uint64, statement string) (*tx.Exhibit, error) {
 	e := &tx.Exhibit{Statement: statement}
 	if len(indexes) == 0 {
@@ -129,7 +129,8 @@ func (v *View) ReceiptOf(ctx context.Context, action tx.Digest, attempt uint32) 
 			return &Telling{tx.AddressFrom(receipt.Executor), []uint64{r.PrevSize}}, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: no receipt of attempt %d of action %x in the log", ErrNotFound, attempt+1, action)
+	return nil, fmt.Errorf("%w: no receipt of attempt %d of action %x in the log", ErrNotFound, attempt+1,
+		action)
 }
 
 // DecisionOf finds the record of an action's request, and its requester.
@@ -151,8 +152,8 @@ func (v *View) DecisionOf(ctx context.Context, action tx.Digest) (*Telling, erro
 	return nil, fmt.Errorf("%w: no decision of action %x in the log", ErrNotFound, action)
 }
 
-// Assigned puts the record of the assignment beside two receipts, which say no time themselves. Without it the
-// chain knows of an assignment only while the action is in flight.
+// Assigned puts the record of the assignment beside two receipts, which say no time themselves. Without it
+// the chain knows of an assignment only while the action is in flight.
 func (v *View) Assigned(ctx context.Context, m *tx.ReceiptEquivocation) error {
 	id := m.First.ActionId
 	records, err := v.Records(ctx, tx.Digest(id))

@@ -119,38 +119,57 @@ func signerOf(signing *state.Signing, key []byte) *state.Signer {
 	return nil
 }
 
-// Uptime is an operator's in the present epoch so far, ppm: of the blocks that its validator could sign, else
-// of the heartbeats' slots that have begun.
-func (v *View) Uptime(s *Standing) uint64 {
-	seen, expected := v.seenOf(s)
-	uptime, err := v.Params.Economics.Uptime(min(seen, expected), expected)
+// Score is an operator's uptime and throughput in the present epoch so far, ppm, as the epoch is settled
+// (docs/ economics.md): of the blocks that its validator was to sign, and of the other blocks' time by its
+// heartbeats; and of the work that was asked of it. It is an estimate: what is open is not in it.
+func (v *View) Score(s *Standing) (uptime, throughput uint64) {
+	p, d := &v.Params.Economics, s.Duty
+	seen, expected := v.signsOf(s)
+	uptime, err := p.Uptime(seen, expected)
 	if err != nil {
-		return 0
+		uptime = 0
 	}
-	return uptime
+	delivered := sumOf(d.DoneWork, d.FailedWork)
+	throughput, err = p.Throughput(delivered, sumOf(delivered, d.LateWork, d.MissedWork, d.ContradictedWork))
+	if err != nil {
+		throughput = 0
+	}
+	return uptime, throughput
 }
 
-func (v *View) seenOf(s *Standing) (seen, expected uint64) {
-	if s.Signer != nil && s.Signer.Expected > 0 {
-		return s.Signer.Seen, s.Signer.Expected
+// signsOf are its signs of life, and how many there could have been.
+func (v *View) signsOf(s *Standing) (seen, expected uint64) {
+	var blocks, slots uint64 = 1, 1
+	if v.Height > v.Epoch.StartedHeight {
+		blocks = v.Height - v.Epoch.StartedHeight
 	}
-	slot := v.Params.Economics.HeartbeatMs
-	if slot == 0 {
-		return 0, 0
+	if slot := v.Params.Economics.HeartbeatMs; slot > 0 && v.Clock.ChainTimeMs > v.Epoch.StartedMs {
+		slots = max(1, (v.Clock.ChainTimeMs-v.Epoch.StartedMs)/slot)
 	}
-	return s.Operator.Heartbeats, v.Clock.ChainTimeMs/slot - v.Epoch.StartedMs/slot + 1
+	beats := min(s.Operator.Heartbeats, slots)
+	if s.Signer == nil || s.Signer.Expected == 0 {
+		return beats, slots
+	}
+	toSign := min(s.Signer.Expected, blocks)
+	return min(s.Signer.Seen, toSign)*slots + (blocks-toSign)*beats, blocks * slots
 }
 
-// Throughput is an operator's in the present epoch so far, ppm, by what is judged already.
-func (v *View) Throughput(s *Standing) uint64 {
-	d := s.Duty
-	assigned := d.DoneWork + d.LateWork + d.FailedWork + d.MissedWork + d.ContradictedWork
-	done := d.DoneWork + d.LateWork/2 + d.FailedWork
-	throughput, err := v.Params.Economics.Throughput(min(done, assigned), assigned)
-	if err != nil {
+// sumOf adds up and stops at 2^60, which no work comes to.
+func sumOf(parts ...uint64) (sum uint64) {
+	const most = 1 << 60
+	for _, part := range parts {
+		sum = min(sum+min(part, most), most)
+	}
+	return sum
+}
+
+// Earns is the stake by which an operator is rewarded for the present epoch, base units: the least that it
+// had in it, up to the cap. Who was registered during the epoch, or is suspended, earns nothing.
+func (v *View) Earns(o *state.Operator) uint64 {
+	if o.Suspended || o.RegisteredAtMs >= v.Epoch.StartedMs {
 		return 0
 	}
-	return throughput
+	return min(o.StakeLow, v.Params.Economics.StakeCap)
 }
 
 // Operators visits the operators by address.

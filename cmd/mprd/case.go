@@ -15,9 +15,9 @@ import (
 func caseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "case", Short: "Report infractions, dispute and decide cases, show them", GroupID: groupUse,
-		Long: `A case is one infraction that costs stake. Class A proves itself (two signed receipts of one attempt, two
-signed txs under one nonce); class B the chain found itself; class C is argued from audit records, and bonded.
-What happens when, and by default: mprd case show.`,
+		Long: `A case is one infraction that costs stake. Class A proves itself (two signed receipts of one
+attempt, two signed txs under one nonce); class B the chain found itself; class C is argued from
+audit records, and bonded. What happens when, and by default: mprd case show.`,
 	}
 	cmd.AddCommand(proposeCommand(), commitReportCommand(), disputeCommand(), resolveCommand(),
 		cancelCaseCommand(), claimCommand(), caseListCommand(), caseShowCommand())
@@ -77,10 +77,11 @@ func disputeCommand() *cobra.Command {
 	var flags txFlags
 	var a argument
 	cmd := &cobra.Command{
-		Use: "dispute CASE", Short: "Contest a case as the accused, or add evidence to a disputed one as either side",
-		Long: `The accused's first dispute is bonded and hands the case to the resolvers: the governors as they were when
-it was opened, less who is linked to either side. Evidence in the last hours of their time (the parameter
-extension_ms) makes it longer, once for each side.`,
+		Use:   "dispute CASE",
+		Short: "Contest a case as the accused, or add evidence to a disputed one as either side",
+		Long: `The accused's first dispute is bonded and hands the case to the resolvers: the governors as
+they were when it was opened, less who is linked to either side. Evidence in the last hours of their
+time (the parameter extension_ms) makes it longer, once for each side.`,
 		Example: "  mprd case dispute 7 --record 4711 --statement 'the receipt in 4711 came first' --from runner-1",
 		Args:    args(1, 1),
 		RunE: withSession(&flags, func(s *session, args []string) error {
@@ -126,8 +127,8 @@ func (s *session) dispute(number uint64, a *argument) (*tx.Dispute, error) {
 		return nil, err
 	}
 	first := c.State == state.CaseState_CASE_STATE_OPEN && tx.AddressFrom(c.Accused) == signer
-	say(s.cmd, "case %d: %s of %s, %s; %s tokens at stake", number, c.Infraction.Name(), tx.AddressFrom(c.Accused),
-		c.StateName(), tokens(c.Amount))
+	row := caseRowOf(v, c)
+	say(s.cmd, "case %s", row.line())
 	if !first {
 		say(s.cmd, "this adds evidence and costs no bond")
 		return m, nil
@@ -150,7 +151,8 @@ func resolveCommand() *cobra.Command {
 		"confirm": tx.Verdict_VERDICT_APPROVE, "reject": tx.Verdict_VERDICT_REJECT,
 	}
 	cmd := &cobra.Command{
-		Use: "resolve CASE confirm|reject", Short: "Give a resolver's verdict on a disputed case; the first is final",
+		Use:     "resolve CASE confirm|reject",
+		Short:   "Give a resolver's verdict on a disputed case; the first is final",
 		Example: "  mprd case show 7\n  mprd case resolve 7 reject --from governor-2", Args: args(2, 2),
 		RunE: withSession(&flags, func(s *session, args []string) error {
 			number, err := caseNumber(args[0])
@@ -192,9 +194,10 @@ func cancelCaseCommand() *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: "cancel CASE", Short: "Vote, as a guardian, to end a case as if it had never been",
-		Long: `The remedy against a fault of the program: suspension, tombstone and holds are undone, and the bonds come
-back. Possible until the slash is executed.`,
-		Example: "  mprd case cancel 7 --reason 'faulty verdict, see incident 12' --from guardian-1", Args: args(1, 1),
+		Long: `The remedy against a fault of the program: suspension, tombstone and holds are undone, and
+the bonds come back. Possible until the slash is executed.`,
+		Example: "  mprd case cancel 7 --reason 'faulty verdict, see incident 12' --from guardian-1",
+		Args:    args(1, 1),
 		RunE: withSession(&flags, func(s *session, args []string) error {
 			number, err := caseNumber(args[0])
 			if err != nil {
@@ -258,6 +261,6 @@ func caseRowOf(v *client.View, c client.NumberedCase) caseRow {
 }
 
 func (r *caseRow) line() string {
-	return fmt.Sprintf("%d  %s %s of %s, %s: %s, %s tokens; moves %s", r.Number, r.Class, r.Infraction, r.Accused,
-		r.About, r.State, tokens(r.Amount), r.Due)
+	return fmt.Sprintf("%d  %s %s of %s, %s: %s, %s tokens; moves %s", r.Number, r.Class, r.Infraction,
+		r.Accused, r.About, r.State, tokens(r.Amount), r.Due)
 }

@@ -14,9 +14,9 @@ import (
 	"mprd/tx"
 )
 
-// reportFile keeps the salt of a commitment until the report is shown: without it the commitment is worth
+// saltFile keeps the salt of a commitment until the report is shown: without it the commitment is worth
 // nothing.
-type reportFile struct {
+type saltFile struct {
 	Version  int    `json:"version"`
 	Kind     string `json:"kind"` // report
 	ChainID  string `json:"chain_id"`
@@ -55,7 +55,7 @@ func (s *session) keepReport(m *tx.ProposeSlash) (*keptReport, error) {
 	}
 	digest := m.EvidenceDigest(chainID)
 	path := filepath.Join(dir, fmt.Sprintf("%s-%x.json", reporter, digest[:16]))
-	file := &reportFile{}
+	file := &saltFile{}
 	err = readJSON(path, "report", file, func() string { return file.Kind })
 	if errors.Is(err, os.ErrNotExist) {
 		file, err = newReport(path, chainID, reporter, digest)
@@ -70,12 +70,12 @@ func (s *session) keepReport(m *tx.ProposeSlash) (*keptReport, error) {
 	return &keptReport{reporter, salt, tx.Commitment(chainID, reporter, digest, salt)}, nil
 }
 
-func newReport(path, chainID string, reporter tx.Address, digest tx.Digest) (*reportFile, error) {
+func newReport(path, chainID string, reporter tx.Address, digest tx.Digest) (*saltFile, error) {
 	salt := make([]byte, tx.HashBytes)
 	if _, err := rand.Read(salt); err != nil {
 		return nil, err
 	}
-	file := &reportFile{fileVersion, "report", chainID, reporter.String(), hex.EncodeToString(digest[:]),
+	file := &saltFile{fileVersion, "report", chainID, reporter.String(), hex.EncodeToString(digest[:]),
 		hex.EncodeToString(salt)}
 	raw, err := json.MarshalIndent(file, "", "  ")
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *session) commitFirst(v *client.View, m *tx.ProposeSlash) error {
 		return nil
 	}
 	if s.flags.generateOnly {
-		return usageError{errors.New("no commitment is there: mprd case commit --generate-only first, or --no-commit")}
+		return usageError{errors.New("no commitment is there: mprd case commit --generate-only, or --no-commit")}
 	}
 	if err := s.tryReport(m); err != nil {
 		return err

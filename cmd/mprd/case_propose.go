@@ -42,22 +42,26 @@ func proposeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "propose",
 		Short: "Report an infraction: evidence that proves itself, or a bonded accusation from audit records",
-		Long: `Class A: name two files with --evidence (signed txs, receipts, entries of an executor's journal, proof
-files of records), or two records of the log with --record. Nothing is put up. So that nobody copies the report
-and comes first, it is committed to in a tx of its own before it is shown; the salt is kept in HOME/reports, and
-a report that was cut short goes on from there. --no-commit shows it at once.
+		Long: `Class A: name two files with --evidence (signed txs, receipts, entries of an executor's
+journal, proof files of records), or two records of the log with --record. Nothing is put up. So
+that nobody copies the report and comes first, it is committed to in a tx of its own before it is
+shown; the salt is kept in HOME/reports, and a report that was cut short goes on from there.
+--no-commit shows it at once.
 
-Class C: --infraction, --action and --statement. The records that show it are found by themselves and those of
---record are added; each is proven to stand in the log, and the proofs are verified before anything is signed.
-The bond comes back unless the accused disputes it and the resolvers reject it; undecided, half of it is lost.`,
+Class C: --infraction, --action and --statement. The records that show it are found by themselves and
+those of --record are added; each is proven to stand in the log, and the proofs are verified before
+anything is signed. The bond comes back unless the accused disputes it and the resolvers reject it;
+undecided, half of it is lost.`,
 		Example: "  mprd case propose --evidence one.bin --evidence two.bin --from watcher-1\n" +
 			"  mprd case propose --record 4711 --record 4720 --from watcher-1\n" +
-			"  mprd case propose --infraction false_receipt --action ID --attempt 1 --statement 'it was not scaled' --from bob",
+			"  mprd case propose --infraction false_receipt --action ID --attempt 1 --statement 'it was not scaled' " +
+			"--from bob",
 		Args: args(0, 0),
 		RunE: withSession(&f.txFlags, func(s *session, _ []string) error { return s.propose(&f) }),
 	}
 	f.add(cmd)
-	cmd.Flags().BoolVar(&f.noCommit, "no-commit", false, "show the evidence at once, without a commitment before")
+	cmd.Flags().BoolVar(&f.noCommit, "no-commit", false,
+		"show the evidence at once, without a commitment before")
 	return cmd
 }
 
@@ -108,15 +112,15 @@ func (s *session) reportOf(f *reportFlags) (*tx.ProposeSlash, *client.View, erro
 		return m, v, err
 	}
 	if f.action != "" || f.statement != "" || f.accused != "" {
-		return nil, nil, usageError{errors.New("--action, --statement and --accused are for an accusation: --infraction")}
+		return nil, nil, usageError{errors.New("--action, --statement, --accused accuse: name the --infraction")}
 	}
 	pieces, err := s.pieces(v, f)
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(pieces) != 2 {
-		return nil, nil, usageError{fmt.Errorf("%d pieces of evidence, want two that contradict each other: --evidence "+
-			"FILE or --record INDEX; or accuse: --infraction", len(pieces))}
+		return nil, nil, usageError{fmt.Errorf("%d pieces of evidence, want two that contradict each other: "+
+			"--evidence FILE or --record INDEX; or accuse: --infraction", len(pieces))}
 	}
 	chainID, err := s.client.ChainID(s.ctx())
 	if err != nil {
@@ -196,7 +200,8 @@ func (s *session) accusation(v *client.View, f *reportFlags) (*tx.ProposeSlash, 
 			found, err = v.DeedsOf(s.ctx(), action, accused)
 		}
 	default:
-		return nil, usageError{fmt.Errorf("--infraction is %q, want false_receipt or policy_violation", f.infraction)}
+		return nil, usageError{fmt.Errorf("--infraction is %q, want false_receipt or policy_violation",
+			f.infraction)}
 	}
 	if err != nil {
 		return nil, err
@@ -238,8 +243,8 @@ func (s *session) propose(f *reportFlags) error {
 
 // sayStakes says on stderr what a report would come to.
 func (s *session) sayStakes(m *tx.ProposeSlash, stakes *client.Stakes) {
-	say(s.cmd, "accused %s; the claim is at most %s tokens, the reporter's share of it %s", tx.AddressFrom(m.Accused),
-		tokens(stakes.Claim), tokens(stakes.Whistle))
+	say(s.cmd, "accused %s; the claim is at most %s tokens, the reporter's share of it %s",
+		tx.AddressFrom(m.Accused), tokens(stakes.Claim), tokens(stakes.Whistle))
 	if m.GetAccusation() != nil {
 		say(s.cmd, "the bond is %s tokens (%d earlier cases of this infraction were rejected)", tokens(stakes.Bond),
 			stakes.Rejected)

@@ -20,8 +20,8 @@ func caseListCommand() *cobra.Command {
 	var open bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the cases that are open or kept, with what comes next and when",
-		Long: `A case that is over is kept for the unbonding time, in which its slash can be undone; then its rows go,
-and the log alone tells of it.`,
+		Long: `A case that is over is kept for the unbonding time, in which its slash can be undone; then
+its rows go, and the log alone tells of it.`,
 		Example: "  mprd case list --open", Args: args(0, 0),
 		RunE: withSession(nil, func(s *session, _ []string) error {
 			return s.withView(&light, func(v *client.View) error {
@@ -60,7 +60,7 @@ type caseView struct {
 	Kept      bool           `json:"kept"` // in the tables; else the log alone tells of it
 	Statement string         `json:"statement,omitempty"`
 	Opened    uint64         `json:"opened_ms,omitempty"`
-	Since     uint64         `json:"infraction_height,omitempty"` // stake that unbonded before it is not slashable
+	Since     uint64         `json:"infraction_height,omitempty"` // what unbonded before it is not slashable
 	Committed uint64         `json:"committed_height,omitempty"`
 	Ahead     []string       `json:"ahead,omitempty"` // what happens by itself, and who can act before
 	Money     caseMoney      `json:"money"`
@@ -110,8 +110,8 @@ func caseShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show CASE",
 		Short: "Tell a case's whole story: about what, who, evidence, votes, money, what comes next and when",
-		Long: `Countdowns are of the chain clock, which advances by at most gap_ms in a block: a window lasts at least so
-many blocks. A case that was closed is told from the log alone.`,
+		Long: `Countdowns are of the chain clock, which advances by at most gap_ms in a block: a window
+lasts at least so many blocks. A case that was closed is told from the log alone.`,
 		Example: "  mprd case show 7", Args: args(1, 1),
 		RunE: withSession(nil, func(s *session, args []string) error {
 			number, err := caseNumber(args[0])
@@ -247,7 +247,8 @@ func momentText(c *audit.Case) string {
 func (view *caseView) text(w io.Writer) {
 	fmt.Fprintf(w, "case %d: %s, %s\n", view.Number, view.Infraction, view.State)
 	class := client.NumberedCase{Case: &state.Case{Class: state.CaseClass(view.Class[0] - 'A' + 1)}}
-	fmt.Fprintf(w, "class       %s\nabout       %s\naccused     %s\n", class.ClassName(), view.About, view.Accused)
+	fmt.Fprintf(w, "class       %s\nabout       %s\naccused     %s\n", class.ClassName(), view.About,
+		view.Accused)
 	reporter := view.Reporter
 	if reporter == "" {
 		reporter = "the chain itself"

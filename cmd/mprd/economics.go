@@ -19,8 +19,9 @@ func economicsCommand() *cobra.Command {
 		Use:     "economics",
 		Short:   "Show pools and epochs; check and simulate whether parameters make honesty pay",
 		GroupID: groupUse,
-		Long: `The formulas are in docs/economics.md. check and simulate need no node. FILE is JSON and may name any part of two objects, the
-rest are the defaults (mprd economics check -o json prints them all):
+		Long: `The formulas are in docs/economics.md. check and simulate need no node. FILE is JSON and may
+name any part of two objects, the rest are the defaults (mprd economics check -o json prints them
+all):
 
   {"params": {"slash_live": 10000}, "assumptions": {"cost": 5000000, "deviations": []}}
 

@@ -30,8 +30,8 @@ func economicsPoolsCommand() *cobra.Command {
 	var light lightFlags
 	cmd := &cobra.Command{
 		Use: "pools", Short: "Show every pool, and count the whole supply against what genesis stated",
-		Long: `Accounts, active stake, what unbonds, pools and what was burned are together the supply of genesis, at
-every height: nothing is ever minted. Exit code 6 if they are not.`,
+		Long: `Accounts, active stake, what unbonds, pools and what was burned are together the supply of
+genesis, at every height: nothing is ever minted. Exit code 6 if they are not.`,
 		Example: "  mprd economics pools", Args: args(0, 0),
 		RunE: withSession(nil, func(s *session, _ []string) error {
 			return s.withView(&light, func(v *client.View) error {
@@ -72,7 +72,8 @@ func (v *poolsView) text(w io.Writer) {
 	}
 	s := v.Supply
 	for _, part := range []poolView{{"pools", s.Pools}, {"accounts", s.Accounts}, {"active stake", s.Stake},
-		{"unbonding", s.Unbonding}, {"burned", s.Burned}, {"counted", v.Counted}, {"stated at genesis", s.Genesis}} {
+		{"unbonding", s.Unbonding}, {"burned", s.Burned}, {"counted", v.Counted},
+		{"stated at genesis", s.Genesis}} {
 		fmt.Fprintf(table, "%s\t%s\t\n", part.Name, tokens(part.Units))
 	}
 	table.Flush()

@@ -16,8 +16,8 @@ func operatorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "operator", Short: "Register as an operator, stake and unstake, show operators", GroupID: groupUse,
 		Long: `An operator requests actions; with a stake and executor groups it also carries them out, and with a
-stake and a consensus key it validates (mprd validator). What it earns and what it can lose: docs/economics.md.
-Amounts are tokens with at most six decimals.`,
+stake and a consensus key it validates (mprd validator). What it earns and what it can lose:
+docs/economics.md. Amounts are tokens with at most six decimals.`,
 	}
 	cmd.AddCommand(registerCommand(), bondCommand(), unbondCommand(), heartbeatCommand(), operatorShowCommand(),
 		operatorListCommand())
@@ -162,7 +162,8 @@ func (s *session) own(v *client.View, args []string) (tx.Address, error) {
 		}
 	}
 	if len(found) != 1 {
-		return tx.Address{}, usageError{fmt.Errorf("%d of the keystore's keys are operators'; name one", len(found))}
+		return tx.Address{}, usageError{fmt.Errorf("%d of the keystore's keys are operators'; name one",
+			len(found))}
 	}
 	return found[0], nil
 }

@@ -136,9 +136,9 @@ func operatorViewOf(v *client.View, s *client.Standing) *operatorView {
 		Coverage: coverageView{Covers: s.Covers, Witnessed: s.Witnessed, Reserved: s.Reserved},
 		Duties: dutyView{d.Done, d.DoneWork, d.Late, d.LateWork, d.Failed, d.FailedWork, d.Missed, d.MissedWork,
 			d.Excused, d.Contradicted, d.ContradictedWork},
-		Score: scoreView{Epoch: v.Epoch.Number, Ends: v.EpochEnd(), Uptime: v.Uptime(s), Throughput: v.Throughput(s),
-			Stake: min(o.StakeLow, v.Params.Economics.StakeCap), Carried: o.CarriedEvaluated},
+		Score: scoreView{Epoch: v.Epoch.Number, Ends: v.EpochEnd(), Stake: v.Earns(o), Carried: o.CarriedEvaluated},
 	}
+	view.Score.Uptime, view.Score.Throughput = v.Score(s)
 	view.Score.Score = state.MulDiv(view.Score.Uptime, view.Score.Throughput, economics.PPM)
 	if s.Covers > s.Reserved {
 		view.Coverage.Headroom = s.Covers - s.Reserved
@@ -190,12 +190,12 @@ func (v *operatorView) text(w io.Writer) {
 		for _, lot := range v.Vouchers {
 			sum += lot.Units
 		}
-		fmt.Fprintf(w, "vouchers    %s tokens for fees; the oldest are worth nothing from epoch %d on\n", tokens(sum),
-			v.Vouchers[0].Expires)
+		fmt.Fprintf(w, "vouchers    %s tokens for fees; the oldest are worth nothing from epoch %d on\n",
+			tokens(sum), v.Vouchers[0].Expires)
 	}
 	if v.Validator != nil {
-		fmt.Fprintf(w, "validator   %s: %s, power %d of %d\n", v.Validator.Key, v.Validator.state(), v.Validator.Power,
-			v.Validator.Target)
+		fmt.Fprintf(w, "validator   %s: %s, power %d, elected for %d\n", v.Validator.Key, v.Validator.state(),
+			v.Validator.Power, v.Validator.Target)
 	}
 	for i := range v.Cases {
 		fmt.Fprintf(w, "case        %s\n", v.Cases[i].line())

@@ -19,9 +19,9 @@ import (
 func validatorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "validator", Short: "Validate with a stake, leave, show who validates", GroupID: groupUse,
-		Long: `An operator with a stake of at least the parameter stake_min may give itself a consensus key. At the end of
-each epoch the operators with the highest stakes are elected; power is stake. What a validator can lose, and
-how one joins and leaves: docs/operations.md, "Validators".`,
+		Long: `An operator with a stake of at least the parameter stake_min may give itself a consensus key.
+At the end of each epoch the operators with the highest stakes are elected; power is stake. What a
+validator can lose, and how one joins and leaves: docs/operations.md, "Validators".`,
 	}
 	cmd.AddCommand(validatorRegisterCommand(), unjailCommand(), leaveCommand(), validatorListCommand(),
 		validatorShowCommand())
@@ -34,11 +34,12 @@ func validatorRegisterCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "register", Short: "Give the signer's operator the consensus key of its node",
 		Long: `The consensus key signs that it belongs to this operator; it is read from CometBFT's file and never
-leaves this machine. A key belongs to one operator for ever. Start the node first and let it catch up: from its
-election on it is expected to sign, and is jailed if it does not.
+leaves this machine. A key belongs to one operator for ever. Start the node first and let it catch up:
+from its election on it is expected to sign, and is jailed if it does not.
 
-Where the operator's own key is not on the validator's machine: make the draft there with --generate-only and
---account ADDRESS, and sign it where the key is, with mprd tx sign. With --chain-id and --max-fee no node is asked.`,
+Where the operator's own key is not on the validator's machine: make the draft there with --generate-only
+and --account ADDRESS, and sign it where the key is, with mprd tx sign. With --chain-id and --max-fee no
+node is asked.`,
 		Example: "  mprd validator register --from val-5\n" +
 			"  mprd validator register --key-file node4/config/priv_validator_key.json --from val-5\n" +
 			"  mprd validator register --account mprd1… --chain-id mprd-1 --max-fee 2000 --generate-only > draft.json",
@@ -101,8 +102,8 @@ func unjailCommand() *cobra.Command {
 	var flags txFlags
 	cmd := &cobra.Command{
 		Use: "unjail", Short: "Ask for the signer's jailed validator to be elected again",
-		Long: `It is, at the end of the epoch, if the time in jail is over, its stake is at least stake_min and no case
-of class A or B is open against it. See first that the node runs and signs.`,
+		Long: `It is, at the end of the epoch, if the time in jail is over, its stake is at least stake_min
+and no case of class A or B is open against it. See first that the node runs and signs.`,
 		Example: "  mprd validator unjail --from val-5", Args: args(0, 0),
 		RunE: withSession(&flags, func(s *session, _ []string) error {
 			return s.submit(&tx.Body{Message: &tx.Body_Unjail{Unjail: &tx.Unjail{}}})
@@ -116,11 +117,13 @@ func leaveCommand() *cobra.Command {
 	var flags txFlags
 	cmd := &cobra.Command{
 		Use: "leave", Short: "Unbond all of the signer's stake: it is not elected again",
-		Long: `The stake stops earning at once, and the operator executes nothing more. The validator stays in the set
-until the epoch ends, and then leaves it gradually, so that the set never changes by more than a third at once.
-Keep the node running until mprd validator show says that it has left: who is down while in the set is jailed.
-The stake comes back when it has unbonded, above what open cases hold; until then it can be slashed.`,
-		Example: "  mprd validator leave --from val-5 --dry-run\n  mprd validator leave --from val-5", Args: args(0, 0),
+		Long: `The stake stops earning at once, and the operator executes nothing more. The validator stays
+in the set until the epoch ends, and then leaves it gradually, so that the set never changes by more
+than a third at once. Keep the node running until mprd validator show says that it has left: who is
+down while in the set is jailed. The stake comes back when it has unbonded, above what open cases
+hold; until then it can be slashed.`,
+		Example: "  mprd validator leave --from val-5 --dry-run\n  mprd validator leave --from val-5",
+		Args:    args(0, 0),
 		RunE: withSession(&flags, func(s *session, _ []string) error {
 			operator, err := s.signer()
 			if err != nil {
@@ -156,8 +159,8 @@ func (s *session) sayLeaving(v *client.View, standing *client.Standing) {
 		say(s.cmd, "it is not in the validator set now")
 		return
 	}
-	say(s.cmd, "it validates with a power of %d; the epoch ends %s,\n  and the set is without it some blocks after that: "+
-		"let the node run until then", standing.Power, v.EpochEnd())
+	say(s.cmd, "it validates with a power of %d; the epoch ends %s,\n  and the set is without it some blocks "+
+		"after that: let the node run until then", standing.Power, v.EpochEnd())
 }
 
 // errNoValidator: an operator has no consensus key.

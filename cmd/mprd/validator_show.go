@@ -110,8 +110,8 @@ func validatorListCommand() *cobra.Command {
 	var light lightFlags
 	cmd := &cobra.Command{
 		Use: "list", Short: "List who validates, joins, leaves or is jailed, with power and uptime",
-		Long: `The set as the chain last told it to CometBFT (the mirror), held against CometBFT's own. A change is in
-effect two blocks later. Exit code 6 if the two differ although they ought not to.`,
+		Long: `The set as the chain last told it to CometBFT (the mirror), held against CometBFT's own. A
+change is in effect two blocks later. Exit code 6 if the two differ although they ought not to.`,
 		Example: "  mprd validator list\n  mprd validator list -o json", Args: args(0, 0),
 		RunE: withSession(nil, func(s *session, _ []string) error {
 			return s.withView(&light, func(v *client.View) error {
@@ -216,9 +216,9 @@ func (s *session) seat(v *client.View, args []string) (*seatView, error) {
 func (v *seatView) text(w io.Writer, window uint64) {
 	fmt.Fprintf(w, "operator    %s\npublic key  %s\nstate       %s\nstake       %s tokens\n", orDash(v.Operator),
 		v.Key, v.state(), tokens(v.Stake))
-	fmt.Fprintf(w, "power       %d (%s of the set), elected for %d, %d in CometBFT\n", v.Power, share(v.Share), v.Target,
-		v.Comet)
+	fmt.Fprintf(w, "power       %d (%s of the set), elected for %d, %d in CometBFT\n", v.Power, share(v.Share),
+		v.Target, v.Comet)
 	fmt.Fprintf(w, "uptime      %s: signed %d of %d blocks of this epoch\n", v.uptime(), v.Seen, v.Expected)
-	fmt.Fprintf(w, "downtime    missed %d of the window's first %d blocks; more than %d of %d: jailed\n", v.Missed,
-		v.Window, v.MissedMax, window)
+	fmt.Fprintf(w, "downtime    missed %d of the window's first %d blocks; more than %d of %d: jailed\n",
+		v.Missed, v.Window, v.MissedMax, window)
 }

@@ -44,8 +44,8 @@ func (p provenView) text(w io.Writer) {
 		fmt.Fprintf(w, "\nproven: every row is that of height %d\n", p.Height)
 		return
 	}
-	fmt.Fprintf(w, "\nthis is the node's word at height %d; to have it proven: --trusted-genesis FILE or --light, two "+
-		"--node\n", p.Height)
+	fmt.Fprintf(w, "\nthis is the node's word at height %d; to have it proven: --trusted-genesis FILE or "+
+		"--light, two --node\n", p.Height)
 }
 
 // share shows parts per million as a percentage with two digits, rounded down.

@@ -183,8 +183,8 @@ const mempoolTxBytes = 128 << 10
 func ConsensusParams() *cmttypes.ConsensusParams { return ConsensusParamsOf(economics.Defaults()) }
 
 // ConsensusParamsOf are CometBFT's parameters in a new genesis. The application enforces smaller limits
-// itself, so that its proposals see the whole mempool. Evidence may be as old as the chain's own: A_report, at
-// most 60 days.
+// itself, so that its proposals see the whole mempool. Evidence may be as old as the chain's own: A_report,
+// at most 60 days.
 func ConsensusParamsOf(e *economics.Params) *cmttypes.ConsensusParams {
 	p := cmttypes.DefaultConsensusParams()
 	p.Block.MaxBytes, p.Block.MaxGas = 24<<20, -1

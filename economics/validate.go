@@ -118,8 +118,8 @@ func (p *Params) together() []error {
 		faults = append(faults, fmt.Errorf("%w: stake_min %d above stake_cap %d", ErrRange, p.StakeMin, p.StakeCap))
 	}
 	if p.StakeMin/p.PowerUnit < powerLeast {
-		faults = append(faults, fmt.Errorf("%w: stake_min %d is less than %d power_unit of %d: whole powers would be "+
-			"too coarse", ErrRange, p.StakeMin, uint64(powerLeast), p.PowerUnit))
+		faults = append(faults, fmt.Errorf("%w: stake_min %d is less than %d power_unit of %d: whole powers "+
+			"would be too coarse", ErrRange, p.StakeMin, uint64(powerLeast), p.PowerUnit))
 	}
 	if p.FailuresMin > p.EvaluatedMin {
 		faults = append(faults, fmt.Errorf("%w: failures_min %d above evaluated_min %d: "+

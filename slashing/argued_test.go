@@ -40,13 +40,15 @@ func TestAnUndisputedAccusationIsExecutedWhenItsWindowEnds(t *testing.T) {
 		c.until(row.WindowEndsMs)
 	})
 	row := c.is(number, executed)
-	if row.Executed != falseSlash || row.Whistle != falseSlash/10 || c.operator(d.who).Stake != stake-falseSlash {
-		t.Errorf("took %d, whistle %d, stake %d", row.Executed, row.Whistle, c.operator(d.who).Stake)
+	left := c.operator(d.who).Stake
+	if row.Executed != falseSlash || row.Whistle != falseSlash/10 || left != stake-falseSlash {
+		t.Errorf("took %d, whistle %d, stake %d", row.Executed, row.Whistle, left)
 	}
 	if gained != 0 {
 		t.Errorf("the reporter gained %d before he claimed", gained)
 	}
-	if gained := c.gains("outsider", func() { c.does("outsider", testchain.Claim(number)) }); gained != falseSlash/10 {
+	gained = c.gains("outsider", func() { c.does("outsider", testchain.Claim(number)) })
+	if gained != falseSlash/10 {
 		t.Errorf("claimed %d, want %d", gained, falseSlash/10)
 	}
 	before := c.pool(state.PoolTreasury)
@@ -168,7 +170,8 @@ func TestARejectedAccusationCostsTheAccuserItsBond(t *testing.T) {
 	}
 }
 
-// TestAnUndecidedAccusationIsRejected is governance's apathy: nobody is condemned by it, and a hold is not free.
+// TestAnUndecidedAccusationIsRejected is governance's apathy: nobody is condemned by it, and a hold is not
+// free.
 func TestAnUndecidedAccusationIsRejected(t *testing.T) {
 	c := sit(t)
 	var number uint64

@@ -36,8 +36,8 @@ func CommitReport(c *state.Context, m *tx.CommitReport) error {
 	return nil
 }
 
-// commitmentKey is the reporter's address and as much of the commitment as fits: one reporter's stand together,
-// and nobody takes another's place by copying his commitment.
+// commitmentKey is the reporter's address and as much of the commitment as fits: one reporter's stand
+// together, and nobody takes another's place by copying his commitment.
 func commitmentKey(reporter tx.Address, commitment []byte) (key tx.Digest) {
 	copy(key[copy(key[:], reporter[:]):], commitment)
 	return key

@@ -62,8 +62,8 @@ func TestAConfirmedVerdictCostsTheBondToo(t *testing.T) {
 	}
 }
 
-// TestAnUndoneVerdictUndoesItsSuspension, whether resolvers or guardians undo it: the next fault is not dearer
-// for it.
+// TestAnUndoneVerdictUndoesItsSuspension, whether resolvers or guardians undo it: the next fault is not
+// dearer for it.
 func TestAnUndoneVerdictUndoesItsSuspension(t *testing.T) {
 	for name, undo := range map[string]func(c *court, who string, number uint64){
 		"rejected": func(c *court, who string, number uint64) {

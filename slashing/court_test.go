@@ -37,7 +37,7 @@ const (
 // court is a chain with short windows, whose cases are held against the invariants after every block.
 type court struct {
 	*testchain.Chain
-	t testing.TB
+	t        testing.TB
 	gapMs    uint64
 	executed map[uint64]uint64 // case -> what it took
 }
@@ -234,8 +234,8 @@ func (c *court) holds() {
 	state.Operators.Range(o, nil, all, func(key []byte, row *state.Operator) bool {
 		a := tx.AddressFrom(key)
 		if row.Held != held[a] || row.Cases != against[a] || row.Held > row.Stake+row.Unbonding {
-			c.t.Fatalf("%s: %d held and %d cases, by the cases %d and %d; %d staked, %d unbonding", testchain.NameOf(key),
-				row.Held, row.Cases, held[a], against[a], row.Stake, row.Unbonding)
+			c.t.Fatalf("%s: %d held and %d cases, by the cases %d and %d; %d staked, %d unbonding",
+				testchain.NameOf(key), row.Held, row.Cases, held[a], against[a], row.Stake, row.Unbonding)
 		}
 		return true
 	})
@@ -259,6 +259,7 @@ func (c *court) holdsSlash(number uint64, row *state.Case) {
 		c.t.Fatalf("case %d was executed at %d, its window ends at %d", number, row.EndedMs, row.WindowEndsMs)
 	}
 	if row.Executed > row.Amount || row.Whistle > row.Executed*row.WhistleRate/1_000_000 {
-		c.t.Fatalf("case %d took %d of %d, %d of it for the reporter", number, row.Executed, row.Amount, row.Whistle)
+		c.t.Fatalf("case %d took %d of %d, the reporter's share is %d",
+			number, row.Executed, row.Amount, row.Whistle)
 	}
 }

@@ -14,8 +14,8 @@ import (
 // exhibitsMax bounds the exhibits of one side of a case.
 const exhibitsMax = 8
 
-// Dispute contests a case: the accused's first one is bonded and hands the case to the resolvers. Later ones,
-// of either side, add evidence.
+// Dispute contests a case: the accused's first one is bonded and hands the case to the resolvers. Later
+// ones, of either side, add evidence.
 func Dispute(c *state.Context, m *tx.Dispute) error {
 	signer := c.Tx.Signer()
 	row, err := undecided(c, m.Case)
@@ -89,8 +89,8 @@ func caseOf(o *state.Overlay, number uint64) (*state.Case, error) {
 	return row, nil
 }
 
-// disputeBond is what the accused puts up: as much as the reporter did, and against the chain what a reporter
-// would have.
+// disputeBond is what the accused puts up: as much as the reporter did, and against the chain what a
+// reporter would have.
 func disputeBond(c *state.Context, row *state.Case) uint64 {
 	if row.Class == state.CaseClass_CASE_CLASS_SUBJECTIVE {
 		return row.Bond
@@ -116,7 +116,8 @@ func addExhibit(c *state.Context, m *tx.Dispute, row *state.Case, digest tx.Dige
 	*exhibitsOf(row, accused)++
 }
 
-// contest hands the case to the resolvers. However short their time is, no slash comes before the window's end.
+// contest hands the case to the resolvers. However short their time is, no slash comes before the window's
+// end.
 func contest(c *state.Context, number uint64, row *state.Case, digest tx.Digest) {
 	row.DisputeBond = disputeBond(c, row)
 	putUp(c, row.DisputeBond)

@@ -14,8 +14,8 @@ import (
 // is said here. ADR 25 says why.
 
 // receiptEquivocation: the accused signed two receipts of an attempt that was its own. A receipt carries no
-// time and could be about an action that never was, so the assignment says both: that of an action in flight,
-// or its record.
+// time and could be about an action that never was, so the assignment says both: that of an action in
+// flight, or its record.
 func receiptEquivocation(c *state.Context, accused tx.Address, m *tx.ReceiptEquivocation) (*finding, error) {
 	deedMs, err := assignedMs(c, accused, m)
 	if err != nil {
@@ -51,7 +51,7 @@ func assignedMs(c *state.Context, accused tx.Address, m *tx.ReceiptEquivocation)
 			bytes.Equal(row.Attempts[attempt].Operator, accused[:]) {
 			return row.StartedMs, nil
 		}
-		return 0, fmt.Errorf("%w: action %x, attempt %d is not the accused's and in flight", tx.CodeUnproven, id, attempt)
+		return 0, fmt.Errorf("%w: %x, attempt %d is not the accused's and in flight", tx.CodeUnproven, id, attempt)
 	}
 	records, err := recent(c, m.Exhibit)
 	if err != nil {
@@ -64,12 +64,12 @@ func assignedMs(c *state.Context, accused tx.Address, m *tx.ReceiptEquivocation)
 			return a.StartedMs, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: no assignment of action %x, attempt %d to the accused", tx.CodeUnproven, id, attempt)
+	return 0, fmt.Errorf("%w: no assignment of %x, attempt %d to the accused", tx.CodeUnproven, id, attempt)
 }
 
-// nonceEquivocation: the accused signed two bodies under one nonce. When, the tokens say: who is to be trusted
-// with a signed tx has to be trusted with its time. A time that is yet to come is refused, or the evidence
-// would stay young when its case is forgotten.
+// nonceEquivocation: the accused signed two bodies under one nonce. When, the tokens say: who is to be
+// trusted with a signed tx has to be trusted with its time. A time that is yet to come is refused, or the
+// evidence would stay young when its case is forgotten.
 func nonceEquivocation(c *state.Context, accused tx.Address, m *tx.NonceEquivocation) (*finding, error) {
 	first, second, err := m.Both()
 	if err != nil {
@@ -102,15 +102,16 @@ func nonceEquivocation(c *state.Context, accused tx.Address, m *tx.NonceEquivoca
 	}, nil
 }
 
-// ownKey: the key was the accused's at deedMs, on C, or later. What somebody signs with a key after the accused
-// gave it up is not the accused's deed.
+// ownKey: the key was the accused's at deedMs, on C, or later. What somebody signs with a key after the
+// accused gave it up is not the accused's deed.
 func ownKey(c *state.Context, accused tx.Address, key *tx.PublicKey, deedMs uint64) error {
 	owner, ok := state.Keys.Get(c.Overlay, state.KeyIDOf(key))
 	if !ok || !bytes.Equal(owner.Address, accused[:]) {
 		return fmt.Errorf("%w: %x", tx.CodeEvidenceKey, key.Key)
 	}
 	if owner.RetiredAtMs > 0 && owner.RetiredAtMs < deedMs {
-		return fmt.Errorf("%w: %x was given up at %d, before %d", tx.CodeEvidenceKey, key.Key, owner.RetiredAtMs, deedMs)
+		return fmt.Errorf("%w: %x was given up at %d, before %d",
+			tx.CodeEvidenceKey, key.Key, owner.RetiredAtMs, deedMs)
 	}
 	return nil
 }

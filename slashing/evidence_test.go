@@ -57,7 +57,8 @@ func TestAHeadIsKeptForAThousandBlocks(t *testing.T) {
 	c.refuses("approver-5", accusation, tx.CodeExhibit)
 }
 
-// TestRecordsOfOthersProveNothing: of another executor, attempt, action or infraction, and of what was refused.
+// TestRecordsOfOthersProveNothing: of another executor, attempt, action or infraction, and of what was
+// refused.
 func TestRecordsOfOthersProveNothing(t *testing.T) {
 	c := sit(t)
 	d := c.perform()
@@ -109,8 +110,8 @@ func TestOldRecordsProveNothing(t *testing.T) {
 	}
 }
 
-// TestAContradictionNeedsAnAttempt: receipts about what the accused was never given are nobody's harm, and have
-// no time after which they could be forgotten (ADR 25).
+// TestAContradictionNeedsAnAttempt: receipts about what the accused was never given are nobody's harm, and
+// have no time after which they could be forgotten (ADR 25).
 func TestAContradictionNeedsAnAttempt(t *testing.T) {
 	c := sit(t)
 	d := c.assign()

@@ -9,9 +9,9 @@ import (
 	"mprd/tx"
 )
 
-// accusation argues that a receipt of the accused's does not tell what happened, or that what the accused asked
-// for or did was against the rules. Whether that is so, people decide; here it is held that there is such a
-// receipt, request or deed in the log, and that it was accepted.
+// accusation argues that a receipt of the accused's does not tell what happened, or that what the accused
+// asked for or did was against the rules. Whether that is so, people decide; here it is held that there is
+// such a receipt, request or deed in the log, and that it was accepted.
 func accusation(c *state.Context, accused tx.Address, m *tx.Accusation) (*finding, error) {
 	records, err := recent(c, m.Exhibit)
 	if err != nil {
@@ -33,9 +33,9 @@ func accusation(c *state.Context, accused tx.Address, m *tx.Accusation) (*findin
 	return nil, fmt.Errorf("%w: no record of action %x by the accused", tx.CodeUnproven, m.ActionId)
 }
 
-// deedOf is the earliest time, on C, at which the record's tx by the accused did what it is accused of; false
-// if the record shows nothing of that. What a receipt tells of was done since the assignment, and no attempt
-// lasts longer than deadline_ms_max.
+// deedOf is the earliest time, on C, at which the record's tx by the accused did what it is accused of;
+// false if the record shows nothing of that. What a receipt tells of was done since the assignment, and no
+// attempt lasts longer than deadline_ms_max.
 func deedOf(p *state.Params, r *audit.Record, accused tx.Address, m *tx.Accusation) (deedMs uint64, ok bool) {
 	switch body := r.Body.(type) {
 	case *audit.Record_Receipt:

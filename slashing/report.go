@@ -10,9 +10,9 @@ import (
 	"mprd/tx"
 )
 
-// ProposeSlash reports an infraction (economics.md section 4.3). Equivocation proves itself and costs no bond;
-// who reports it again, but committed himself earlier than the present reporter, takes his place. An accusation
-// is argued from audit records, and bonded.
+// ProposeSlash reports an infraction (economics.md section 4.3). Equivocation proves itself and costs no
+// bond; who reports it again, but committed himself earlier than the present reporter, takes his place. An
+// accusation is argued from audit records, and bonded.
 func ProposeSlash(c *state.Context, m *tx.ProposeSlash) error {
 	f, err := report(c, m)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"mprd/tx"
 )
 
-// ResolveSlash is a resolver's verdict on a disputed case. The committee is the one of the case's opening, less
-// who is linked to either side; the verdict that k entities share ends the dispute.
+// ResolveSlash is a resolver's verdict on a disputed case. The committee is the one of the case's opening,
+// less who is linked to either side; the verdict that k entities share ends the dispute.
 func ResolveSlash(c *state.Context, m *tx.ResolveSlash) error {
 	row, err := undecided(c, m.Case)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"mprd/tx"
 )
 
-// casesPerBlock bounds the cases that move by themselves in one block; the rest waits for the next. What they
-// hold is not released meanwhile.
+// casesPerBlock bounds the cases that move by themselves in one block; the rest waits for the next. What
+// they hold is not released meanwhile.
 const casesPerBlock = 256
 
 // SettleCases is the block's step "cases": whatever is due moves on. A window's last millisecond belongs to
@@ -72,8 +72,9 @@ func external(o *state.Overlay, row *state.Case) bool {
 		entityOf(o, row.Reporter) != entityOf(o, row.Accused)
 }
 
-// reject ends a case in the accused's favour: decided by the resolvers, or because they did not decide. A hold
-// that costs nothing would be a weapon, so that in the latter case, too, half of the reporter's bond is lost.
+// reject ends a case in the accused's favour: decided by the resolvers, or because they did not decide. A
+// hold that costs nothing would be a weapon, so that in the latter case, too, half of the reporter's bond
+// is lost.
 func reject(c *state.Context, number uint64, row *state.Case, decided bool) {
 	unhold(c, accusedOf(row), row.Held)
 	unbar(c, row)
@@ -113,8 +114,9 @@ func end(c *state.Context, number uint64, row *state.Case, s state.CaseState, ch
 	recordCase(c, number, row, change, nil)
 }
 
-// closeCase forgets a case of which nothing can be undone any more: what it left in the reserve, an unclaimed
-// share too, is the treasury's. By now nobody can report the infraction again: it is older than report_ms.
+// closeCase forgets a case of which nothing can be undone any more: what it left in the reserve, an
+// unclaimed share too, is the treasury's. By now nobody can report the infraction again: it is older than
+// report_ms.
 func closeCase(c *state.Context, number uint64, row *state.Case) {
 	state.Move(c.Overlay, state.PoolSlashReserve, state.PoolTreasury, row.Reserved)
 	for _, digest := range row.Evidence {

@@ -92,8 +92,8 @@ func TestACaseIsClosedToTheMillisecond(t *testing.T) {
 	c.refuses("outsider", testchain.Claim(number), tx.CodeNoCase)
 }
 
-// TestAHaltedChainLetsNoWindowRunOut is the attack "halt the chain to let a window run out", and "jump BFT time
-// forward": C moves by GAP a block, whatever T does.
+// TestAHaltedChainLetsNoWindowRunOut is the attack "halt the chain to let a window run out", and "jump BFT
+// time forward": C moves by GAP a block, whatever T does.
 func TestAHaltedChainLetsNoWindowRunOut(t *testing.T) {
 	c := sit(t)
 	d := c.perform()

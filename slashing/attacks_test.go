@@ -72,7 +72,7 @@ func TestSpamCostsTwiceAsMuchEachTime(t *testing.T) {
 		words := fmt.Sprint("in other words: ", i)
 		c.send(1, "outsider", accuse(words, extra[:i]...), tx.CodeEvidenceUsed)
 	}
-	c.refuses("outsider", accuse("spam", extra...), tx.CodeFunds) // 1000 tokens do not last for 100 + 200 + 400 + 800
+	c.refuses("outsider", accuse("spam", extra...), tx.CodeFunds) // for 100 + 200 + 400 + 800
 	o := c.operator(d.who)
 	if o.Suspended || o.Held != 0 || o.Stake != stake {
 		t.Errorf("spam left %+v", o)
@@ -157,9 +157,10 @@ func TestACommitmentIsOlderThanItsBlock(t *testing.T) {
 	if results[0].Code != 0 || got != tx.CodeNoCommitment {
 		t.Errorf("%d, %v", results[0].Code, got)
 	}
-	c.refuses("approver-5", c.equivocates(d, 1, testchain.Salted("now")), tx.CodeNoCommitment) // another's
-	c.refuses("outsider", c.equivocates(d, 2, testchain.Salted("now")), tx.CodeNoCommitment)   // to other evidence
-	c.does("outsider", c.equivocates(d, 1, testchain.Salted("now")))
+	salted := testchain.Salted("now")
+	c.refuses("approver-5", c.equivocates(d, 1, salted), tx.CodeNoCommitment) // another's
+	c.refuses("outsider", c.equivocates(d, 2, salted), tx.CodeNoCommitment)   // to other evidence
+	c.does("outsider", c.equivocates(d, 1, salted))
 }
 
 // TestUnbondingIsNoWayOut: what unbonded after the deed answers for it, what unbonded before does not.

@@ -13,7 +13,7 @@ func TestAnUndisputedVerdictIsExecuted(t *testing.T) {
 	c := sit(t)
 	who, number := c.silence()
 	row := c.is(number, open)
-	if row.Amount != liveSlash || len(row.Reporter) > 0 || row.Bond != 0 || row.WindowEndsMs != c.now()+computedMs {
+	if row.Amount != liveSlash || len(row.Reporter)+int(row.Bond) > 0 || row.WindowEndsMs != c.now()+computedMs {
 		t.Errorf("the case is %+v", row)
 	}
 	if o := c.operator(who); !o.Suspended || o.Faults != 1 {

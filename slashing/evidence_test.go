@@ -26,12 +26,17 @@ func TestForgedExhibitsProveNothing(t *testing.T) {
 		"a path of another": func(e *tx.Exhibit) {
 			e.Records[0].Path = c.Exhibit("", d.assignment).Records[0].Path
 		},
-		"no path":                        func(e *tx.Exhibit) { e.Records[0].Path = nil },
-		"a longer path":                  func(e *tx.Exhibit) { e.Records[0].Path = append(e.Records[0].Path, make([]byte, 32)) },
-		"the head of another height":     func(e *tx.Exhibit) { e.Height-- },
-		"the head of this very block":    func(e *tx.Exhibit) { e.Height = c.Height + 1 },
-		"a head of a height to come":     func(e *tx.Exhibit) { e.Height = 1 << 63 },
-		"the second of two records only": func(e *tx.Exhibit) { *e = *c.exhibit("", d.assignment, d.receipt); e.Records[1].Path = nil },
+		"no path": func(e *tx.Exhibit) { e.Records[0].Path = nil },
+		"a longer path": func(e *tx.Exhibit) {
+			e.Records[0].Path = append(e.Records[0].Path, make([]byte, 32))
+		},
+		"the head of another height":  func(e *tx.Exhibit) { e.Height-- },
+		"the head of this very block": func(e *tx.Exhibit) { e.Height = c.Height + 1 },
+		"a head of a height to come":  func(e *tx.Exhibit) { e.Height = 1 << 63 },
+		"one of two records only": func(e *tx.Exhibit) {
+			*e = *c.exhibit("", d.assignment, d.receipt)
+			e.Records[1].Path = nil
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := c.exhibit("it is forged", d.receipt)
@@ -68,8 +73,8 @@ func TestRecordsOfOthersProveNothing(t *testing.T) {
 	if d.who == other {
 		other = "exec-2"
 	}
-	accuse := func(who string, infraction tx.Infraction, id tx.Digest, attempt uint32, record uint64) testchain.Message {
-		return testchain.Accuse(who, infraction, id, attempt, c.exhibit("", record))
+	accuse := func(who string, of tx.Infraction, id tx.Digest, attempt uint32, record uint64) testchain.Message {
+		return testchain.Accuse(who, of, id, attempt, c.exhibit("", record))
 	}
 	for name, m := range map[string]testchain.Message{
 		"another's receipt":           accuse(other, falseReceipt, d.id, 0, d.receipt),
@@ -92,7 +97,8 @@ func TestRecordsOfOthersProveNothing(t *testing.T) {
 	if r := c.block(100, raw)[0]; r.Code == 0 || c.record(denied).GetDecision() == nil {
 		t.Fatal("the request was not denied by a decision")
 	}
-	c.refuses("outsider", accuse("agent-a", policyViolation, tx.Digest(body.Token.ActionHash), 0, denied), tx.CodeUnproven)
+	id := tx.Digest(body.Token.ActionHash)
+	c.refuses("outsider", accuse("agent-a", policyViolation, id, 0, denied), tx.CodeUnproven)
 
 	c.does("outsider", accuse("agent-a", policyViolation, d.id, 0, d.decision))
 	c.does("outsider", accuse(d.who, policyViolation, d.id, 0, d.receipt))
@@ -119,7 +125,8 @@ func TestAContradictionNeedsAnAttempt(t *testing.T) {
 	if d.who == other {
 		other = "exec-2"
 	}
-	both := func(who string, id tx.Digest, one, two tx.Fence) func(edits ...func(*tx.ProposeSlash)) testchain.Message {
+	type report func(edits ...func(*tx.ProposeSlash)) testchain.Message
+	both := func(who string, id tx.Digest, one, two tx.Fence) report {
 		a := testchain.SignedReceipt(who, id, one)
 		b := testchain.SignedReceipt(who, id, two, testchain.Failed(tx.FailureReason_FAILURE_REASON_ERROR))
 		return func(edits ...func(*tx.ProposeSlash)) testchain.Message {
@@ -130,7 +137,7 @@ func TestAContradictionNeedsAnAttempt(t *testing.T) {
 	second := tx.Fence{Counter: d.fence.Counter, Attempt: 1}
 	last := tx.Fence{Counter: d.fence.Counter, Attempt: tx.AttemptsMax - 1}
 	proof := func(m *tx.ProposeSlash) { m.GetReceipts().Exhibit = c.exhibit("", d.assignment) }
-	for name, m := range map[string]func(...func(*tx.ProposeSlash)) testchain.Message{
+	for name, m := range map[string]report{
 		"a made-up action":           both(d.who, tx.Digest{1}, d.fence, d.fence),
 		"another's attempt":          both(other, d.id, d.fence, d.fence),
 		"an attempt that is none":    both(d.who, d.id, second, second),

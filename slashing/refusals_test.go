@@ -33,9 +33,11 @@ func TestTheBondIsTheReportersToLimit(t *testing.T) {
 	c.does("plain", testchain.Transfer(testchain.Address("approver-5"), bond/2+60_000))
 	c.refuses("approver-5", c.accuse(d), tx.CodeAccountDust)
 	number := c.does("outsider", c.accuse(d, limit(bond)))
-	c.refuses(d.who, testchain.Dispute(number, c.exhibit("it did"), func(m *tx.Dispute) { m.BondMax = bond - 1 }),
-		tx.CodeBondMax)
-	c.does(d.who, testchain.Dispute(number, c.exhibit("it did"), func(m *tx.Dispute) { m.BondMax = bond }))
+	dispute := func(most uint64) testchain.Message {
+		return testchain.Dispute(number, c.exhibit("it did"), func(m *tx.Dispute) { m.BondMax = most })
+	}
+	c.refuses(d.who, dispute(bond-1), tx.CodeBondMax)
+	c.does(d.who, dispute(bond))
 }
 
 func TestOpenAccusationsAreCapped(t *testing.T) {
@@ -84,7 +86,8 @@ func TestPartiesAloneBringEvidence(t *testing.T) {
 func TestThereIsNothingToDoAboutACaseThatIsNone(t *testing.T) {
 	c := sit(t)
 	for _, m := range []testchain.Message{
-		testchain.Dispute(1, c.exhibit("")), testchain.Resolve(1, approve), testchain.CancelCase(1), testchain.Claim(1),
+		testchain.Dispute(1, c.exhibit("")), testchain.Resolve(1, approve), testchain.CancelCase(1),
+		testchain.Claim(1),
 	} {
 		c.refuses("approver-1", m, tx.CodeNoCase)
 	}
@@ -114,13 +117,16 @@ func TestAnUnclaimedShareIsTheTreasurys(t *testing.T) {
 }
 
 func TestCommitmentsAreCappedAndForgotten(t *testing.T) {
-	c := &court{t: t, gapMs: 5000, executed: map[uint64]uint64{}, Chain: testchain.New(t, func(doc map[string]any) {
+	c := &court{t: t, gapMs: 5000, executed: map[uint64]uint64{}}
+	c.Chain = testchain.New(t, func(doc map[string]any) {
 		doc["params"] = map[string]any{ // an hour in 720 blocks
 			"gap_ms": 5000, "blocks_min": 1, "attempt_ms": 15_000, "attempts_max": 1, "deadline_ms_max": 30_000,
 		}
-	})}
+	})
 	report := testchain.ProposeNonce(c.twice("exec-1"))
-	commit := func(who string, i int) testchain.Message { return testchain.CommitReport(who, report, fmt.Sprint(i)) }
+	commit := func(who string, i int) testchain.Message {
+		return testchain.CommitReport(who, report, fmt.Sprint(i))
+	}
 	var first uint64
 	for i := range 16 {
 		c.does("outsider", commit("outsider", i))

@@ -191,9 +191,9 @@ func explainRewards(r *audit.Rewards) []string {
 	lines := []string{fmt.Sprintf("rewards of epoch %d, to %d operators", r.GetEpoch(), len(r.GetRewards()))}
 	for _, e := range r.GetRewards() {
 		lines = append(lines, fmt.Sprintf("%s: %s for %s staked; uptime %s, throughput %s, score %s, "+
-			"reputation %s; vouchers %s", tx.AddressFrom(e.GetOperator()), TokensText(e.GetPaid()), TokensText(e.GetStake()),
-			percentText(e.GetUptime()), percentText(e.GetThroughput()), percentText(e.GetScore()),
-			percentText(e.GetReputation()), TokensText(e.GetVouchers())))
+			"reputation %s; vouchers %s", tx.AddressFrom(e.GetOperator()), TokensText(e.GetPaid()),
+			TokensText(e.GetStake()), percentText(e.GetUptime()), percentText(e.GetThroughput()),
+			percentText(e.GetScore()), percentText(e.GetReputation()), TokensText(e.GetVouchers())))
 	}
 	return lines
 }

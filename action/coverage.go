@@ -80,7 +80,8 @@ func ReleaseCoverage(c *state.Context) {
 		row *state.Reservation
 	}
 	var over []entry
-	state.Reservations.Range(c.Overlay, nil, state.InFlightHardMax, func(key []byte, row *state.Reservation) bool {
+	const most = state.InFlightHardMax // so many may end in one block
+	state.Reservations.Range(c.Overlay, nil, most, func(key []byte, row *state.Reservation) bool {
 		due := state.DueOf(key)
 		if due.AtMs > c.ChainTimeMs {
 			return false

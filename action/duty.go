@@ -45,7 +45,8 @@ func addWork(sum *uint64, work uint64) { *sum += min(work, math.MaxUint64-*sum) 
 func (f *flight) contradict(i int) {
 	for j := range i {
 		at := &f.Attempts[j]
-		if at.Status == tx.ReceiptStatus_RECEIPT_STATUS_FAILED && len(at.Receipt) > 0 && !(unheard(at) && at.Overdue) {
+		failed := at.Status == tx.ReceiptStatus_RECEIPT_STATUS_FAILED && len(at.Receipt) > 0
+		if failed && !(unheard(at) && at.Overdue) {
 			duty := f.withdrawFailure(at)
 			duty.Contradicted++
 			addWork(&duty.ContradictedWork, f.Request.ResourcesRequired)

@@ -76,8 +76,8 @@ func (a *attempt) superseded(busy tx.Digest) *state.Action {
 }
 
 // hasCapacity: the target's group has executors of enough entities whose stake covers the value at risk, and
-// witnesses if the result is to be attested, none of them the requester's. Of an account without an entity nobody can tell that they are not
-// (ADR 15), so nobody executes for it.
+// witnesses if the result is to be attested, none of them the requester's. Of an account without an entity
+// nobody can tell that they are not (ADR 15), so nobody executes for it.
 func (a *attempt) hasCapacity() error {
 	if a.account.Entity == "" {
 		return fmt.Errorf("%w: the requester has no entity", tx.CodeNoCapacity)

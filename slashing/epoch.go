@@ -136,8 +136,8 @@ const workMost = uint64(1) << 60
 // saturate adds work up.
 func saturate(a, b uint64) uint64 { return min(min(a, workMost)+min(b, workMost), workMost) }
 
-// signs are the operator's signs of life and how many there could have been: of each block that its key was to
-// sign one, and of the other blocks' time by its heartbeats.
+// signs are the operator's signs of life and how many there could have been: one of each block that its key
+// was to sign, and for the other blocks' time its heartbeats.
 func (s *settlement) signs(l *line) (seen, expected uint64) {
 	blocks := max(1, s.Height-s.epoch.BeforeHeight)
 	slots := max(1, (s.epoch.StartedMs-s.epoch.BeforeMs)/s.p.HeartbeatMs)

@@ -4,8 +4,8 @@ import (
 	"mprd/state"
 )
 
-// RouteFees is the block's step "fees": what its txs paid goes to the pools by the router's rates, the dust to
-// the treasury (economics.md section 3, ADR 27). A block without fees writes nothing.
+// RouteFees is the block's step "fees": what its txs paid goes to the pools by the router's rates, the dust
+// to the treasury (economics.md section 3, ADR 27). A block without fees writes nothing.
 func RouteFees(c *state.Context) {
 	collected := state.Pools.Load(c.Overlay, state.PoolFees).Units
 	if collected == 0 {

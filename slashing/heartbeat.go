@@ -7,8 +7,8 @@ import (
 	"mprd/tx"
 )
 
-// freeGasSlack is how far the gas limit of a heartbeat that pays nothing may be above what it uses: enough for
-// a client's estimate, too little to take a block's room from others.
+// freeGasSlack is how far the gas limit of a heartbeat that pays nothing may be above what it uses: enough
+// for a client's estimate, too little to take a block's room from others.
 const freeGasSlack = 1000
 
 // FreeHeartbeat reports whether a tx is an operator's first heartbeat of the present slot: it pays no fee, it

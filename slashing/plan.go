@@ -13,9 +13,7 @@ import (
 // PlanValidators is the block's step "validators": it moves the set one block towards the elected one, and
 // tells CometBFT. The jailed and the tombstoned go at once (Plan says how).
 //
-// It goes on only when everybody whose power rose with the changes before has signed a block since, or has
-// left: one step gives newcomers less than a third of the power, and two could give them more before anybody
-// knows that they are there at all.
+// An idle block writes nothing, whatever the alarm: what has changed is what is told.
 func PlanValidators(c *state.Context) {
 	mirror := state.ValidatorTable.Load(c.Overlay, state.One{})
 	if len(mirror.Seats) == 0 {
@@ -26,17 +24,9 @@ func PlanValidators(c *state.Context) {
 	if elected, ok := state.ElectedTable.Get(c.Overlay, state.One{}); ok {
 		target = validatorsOf(elected.Seats)
 	}
-	urgent := urgentOf(c.Overlay, mirror.Seats)
+	urgent := urgentOf(c.Overlay, previous, target)
 	p := setParams(&c.Params.Economics)
-	var updates []Update
-	var next []Validator
-	var alarm Alarm
-	if len(mirror.Risen) == 0 {
-		updates, next, alarm = Plan(previous, target, urgent, p)
-	} else if updates, next, alarm = expel(previous, mirror.Risen, urgent, p); len(updates) == 0 &&
-		(len(urgent) > 0 || len(previous) < int(p.MinValidators)) {
-		updates, next, alarm = relieve(previous, target, mirror.Risen, urgent, p)
-	}
+	updates, next, alarm := move(previous, target, mirror.Risen, urgent, p)
 	if len(updates) == 0 && string(alarm) == mirror.Alarm {
 		return
 	}
@@ -50,99 +40,21 @@ func PlanValidators(c *state.Context) {
 	tell(c, updates, next, alarm)
 }
 
-// expel takes the urgent out and moves nobody else. Where that would give a third to those whose power rose
-// and who have not signed since, only the tombstoned go: the jailed who leave so much behind them are back.
-func expel(previous []Validator, risen [][]byte, urgent map[Key]Urgency, p SetParams) (
-	[]Update, []Validator, Alarm) {
-	updates, next, alarm := Plan(previous, previous, urgent, p)
-	if silentBelowThird(next, risen) || !silentBelowThird(previous, risen) {
-		return updates, next, alarm
-	}
-	tombstoned := make(map[Key]Urgency, len(urgent))
-	for i := range previous {
-		if k := previous[i].Key; urgent[k] == Tombstoned {
-			tombstoned[k] = Tombstoned
-		}
-	}
-	return Plan(previous, previous, tombstoned, p)
+func anyOf(set []Validator, urgent map[Key]Urgency) bool {
+	return slices.ContainsFunc(set, func(v Validator) bool { return urgent[v.Key] != 0 })
 }
 
-// relieve lets one of the target in, with the least power, where a set that may not shrink waits for somebody
-// who does not sign and would have gone but for its size. Who has not signed since his power rose must hold
-// less than a third even then; else nothing moves.
-func relieve(previous, target []Validator, risen [][]byte, urgent map[Key]Urgency, p SetParams) (
-	[]Update, []Validator, Alarm) {
-	members := make(map[Key]bool, len(previous))
-	for i := range previous {
-		members[previous[i].Key] = true
-	}
-	var newcomer *Validator
-	for i := range target {
-		v := &target[i]
-		if !members[v.Key] && urgent[v.Key] == 0 && (newcomer == nil || v.Power > newcomer.Power) {
-			newcomer = v
-		}
-	}
-	if newcomer != nil {
-		wider := append(slices.Clone(previous), Validator{newcomer.Key, min(newcomer.Power, p.PowerMin())})
-		updates, next, alarm := Plan(previous, wider, urgent, p)
-		if silentBelowThird(next, risenIn(previous, next, risen)) {
-			return updates, next, alarm
-		}
-	}
-	return expel(previous, risen, urgent, p)
-}
-
-// silentBelowThird: the risen hold less than a third of the set's power. Powers are below 2^60.
-func silentBelowThird(set []Validator, risen [][]byte) bool {
-	var silent, total uint64
-	for _, v := range set {
-		total += v.Power
-		if hasKey(risen, v.Key[:]) {
-			silent += v.Power
-		}
-	}
-	return 3*silent < total
-}
-
-// risenIn names, by key, whose power and share of the power are higher in next than in previous; and who of
-// those that had risen before is still there.
-func risenIn(previous, next []Validator, before [][]byte) (risen [][]byte) {
-	was := make(map[Key]uint64, len(previous))
-	var wasTotal, total uint64
-	for _, v := range previous {
-		was[v.Key] = v.Power
-		wasTotal += v.Power
-	}
-	for _, v := range next {
-		total += v.Power
-	}
-	for i := range next {
-		v := &next[i]
-		higher := v.Power > was[v.Key] && product(was[v.Key], total).less(product(v.Power, wasTotal))
-		if higher || hasKey(before, v.Key[:]) {
-			risen = append(risen, slices.Clone(v.Key[:]))
-		}
-	}
-	slices.SortFunc(risen, bytes.Compare)
-	return risen
-}
-
-// urgentOf names the members that must go now.
-func urgentOf(o *state.Overlay, seats []state.Seat) map[Key]Urgency {
-	var urgent map[Key]Urgency
-	for i := range seats {
-		key := Key(seats[i].Key)
-		row, ok := state.Validators.Get(o, state.ConsensusKey(key))
-		if !ok || !row.Jailed && !row.Tombstoned {
-			continue
-		}
-		if urgent == nil {
-			urgent = make(map[Key]Urgency)
-		}
-		urgent[key] = Jailed
-		if row.Tombstoned {
-			urgent[key] = Tombstoned
+// urgentOf names who must go now, of the set and of the target: an election may be older than that.
+func urgentOf(o *state.Overlay, sets ...[]Validator) map[Key]Urgency {
+	urgent := make(map[Key]Urgency)
+	for _, set := range sets {
+		for i := range set {
+			switch row := state.Validators.Load(o, state.ConsensusKey(set[i].Key)); {
+			case row.Tombstoned:
+				urgent[set[i].Key] = Tombstoned
+			case row.Jailed:
+				urgent[set[i].Key] = Jailed
+			}
 		}
 	}
 	return urgent

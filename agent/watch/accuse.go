@@ -22,6 +22,8 @@ func (w *Watcher) suspect(name string, row *state.Target, known *targetMemory, d
 		return
 	case string(s.Executor) == string(w.config.Report.Reporter[:]):
 		return
+	case w.chainMs < s.AtMs+uint64(w.config.Grace.Milliseconds()): // it may take a while to be seen
+		return
 	}
 	p := &report{
 		Infraction: tx.Infraction_INFRACTION_FALSE_RECEIPT, Accused: tx.AddressFrom(s.Executor).String(),

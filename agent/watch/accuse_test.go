@@ -3,6 +3,7 @@ package watch
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"mprd/state"
 	"mprd/tx"
@@ -58,7 +59,7 @@ func TestAReceiptThatTheTargetBeliesIsAccused(t *testing.T) {
 }
 
 // TestNobodyIsAccusedWithoutNeed: unless it was asked for; of a target that was once as its spec has it, of a
-// spec that no receipt made, of what was before the watcher began.
+// spec that no receipt made, of what was before the watcher began, of a receipt that is too young.
 func TestNobodyIsAccusedWithoutNeed(t *testing.T) {
 	c := startChain(t)
 	var v voice
@@ -80,12 +81,14 @@ func TestNobodyIsAccusedWithoutNeed(t *testing.T) {
 	unasked.Report.Accuse = false
 	late := c.accusing(&v, e)
 	late.FromNow = true
-	for _, config := range []Config{matched, unasked, late} {
+	young := c.accusing(&v, e)
+	young.Grace = time.Hour
+	for _, config := range []Config{matched, unasked, late, young} {
 		if well, err := c.once(config); err != nil || well {
 			t.Errorf("%v, %v", well, err)
 		}
 	}
-	if n := len(v.of(KindDiffers)); n != 4 {
+	if n := len(v.of(KindDiffers)); n != 5 {
 		t.Errorf("told %d times", n)
 	}
 	v.want(t, 0, 0, 0, 0)

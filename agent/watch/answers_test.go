@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,7 +125,7 @@ func TestEachTxIsSignedUnderItsOwnNonceAndCheckedFirst(t *testing.T) {
 func TestWhatIsTooOldIsNotReported(t *testing.T) {
 	w, p := filing(t)
 	params := state.DefaultParams()
-	p.NotBefore = 1 << 60
+	p.NotBefore = 1 << 60 // it waits, and is asked for nothing
 	at := func(ms uint64) moment { return moment{clock: &state.Clock{ChainTimeMs: ms}, params: params} }
 	limit := p.SinceMs + params.Economics.ReportMs
 	ok(t, w.file(t.Context(), at(limit)))
@@ -190,6 +191,39 @@ func TestCasesAreTold(t *testing.T) {
 		if text := tell("opened", spoiled); text == "" {
 			t.Error("a strange case is told too")
 		}
+	}
+	ok(t, w.memory.close())
+}
+
+// TestFewReportsAreOnTheirWayAtOnce: those that have begun, then the oldest; and each is first in its turn.
+func TestFewReportsAreOnTheirWayAtOnce(t *testing.T) {
+	w, begun := filing(t)
+	begun.Committed, begun.SinceMs = true, 1<<40
+	for i := range uint32(2 * filedAtOnce) {
+		w.begin(&report{Attempt: i, SinceMs: uint64(100 - i)}, &audit.Record{})
+	}
+	first := map[*report]bool{}
+	for range filedAtOnce {
+		list := w.next(moment{clock: &state.Clock{}})
+		seen := map[*report]bool{}
+		for _, p := range list {
+			seen[p] = true
+			if p != begun && p.Attempt < filedAtOnce+1 {
+				t.Errorf("attempt %d is not among the oldest", p.Attempt)
+			}
+		}
+		if len(seen) != filedAtOnce || !seen[begun] {
+			t.Errorf("%d reports", len(seen))
+		}
+		first[list[0]] = true
+	}
+	if len(first) != filedAtOnce {
+		t.Errorf("%d were first", len(first))
+	}
+	begun.NotBefore = 5
+	list := w.next(moment{clock: &state.Clock{ChainTimeMs: 4}})
+	if len(list) != filedAtOnce || slices.Contains(list, begun) {
+		t.Error("one that waits is not asked")
 	}
 	ok(t, w.memory.close())
 }

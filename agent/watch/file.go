@@ -2,11 +2,14 @@ package watch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"mprd/audit"
@@ -20,6 +23,9 @@ const (
 	fileTime = 20 * time.Second
 	// resendEvery is how long a tx is given to be in the log before the same bytes are sent again.
 	resendEvery = 5 * time.Second
+	// filedAtOnce bounds the reports that are on their way at the same time: as many commitments of one reporter
+	// the chain keeps, and what is signed has room in the watcher's file.
+	filedAtOnce = 16
 	// reportLifeMs is how long a token lives on T, if the chain allows as much.
 	reportLifeMs = 120_000
 )
@@ -39,21 +45,47 @@ func (w *Watcher) file(ctx context.Context, now moment) error {
 	}
 	bound, cancel := context.WithTimeout(ctx, fileTime)
 	defer cancel()
-	list := w.underWay()
+	maps.DeleteFunc(w.sent, func(_ string, at time.Time) bool { return time.Since(at) >= resendEvery })
+	list := w.next(now)
 	for _, p := range list {
 		if err := w.step(bound, p, now); err != nil {
 			if mute(err) || errors.Is(err, client.ErrConflict) {
 				return err
 			}
 			w.complain(ctx, "report", err)
-			break
 		}
 	}
-	if len(list) == 0 {
+	if len(w.underWay()) == 0 {
 		w.resolve(KindReportFailed, "", "nothing is to be reported", now.height)
 	}
 	w.stats.reporting.Set(float64(len(w.underWay())))
 	return nil
+}
+
+// next are the reports that take a step now: those that have begun, then the oldest. Each look begins with
+// another one, so that one that cannot be proven holds up none of the rest.
+func (w *Watcher) next(now moment) []*report {
+	list := slices.DeleteFunc(w.underWay(), func(p *report) bool { return now.clock.ChainTimeMs < p.NotBefore })
+	slices.SortStableFunc(list, func(a, b *report) int {
+		if a.begun() != b.begun() {
+			return cmp.Compare(b.begun(), a.begun())
+		}
+		return cmp.Compare(a.SinceMs, b.SinceMs)
+	})
+	list = list[:min(len(list), filedAtOnce)]
+	if len(list) == 0 {
+		return nil
+	}
+	w.turn = (w.turn + 1) % len(list)
+	return append(list[w.turn:len(list):len(list)], list[:w.turn]...)
+}
+
+// begun is 1 if something was signed.
+func (p *report) begun() int {
+	if p.Committed || p.Commit != nil || p.Propose != nil {
+		return 1
+	}
+	return 0
 }
 
 // step is one of: prove the evidence, commit to it, and show it. What is signed is remembered before it is
@@ -63,11 +95,7 @@ func (w *Watcher) step(ctx context.Context, p *report, now moment) error {
 		p.renew() // what another key signed is not continued
 		p.Reporter = own
 	}
-	c := now.clock.ChainTimeMs
-	if c < p.NotBefore {
-		return nil
-	}
-	if c > p.SinceMs && c-p.SinceMs > now.params.Economics.ReportMs {
+	if c := now.clock.ChainTimeMs; c > p.SinceMs && c-p.SinceMs > now.params.Economics.ReportMs {
 		p.end(endOld)
 		w.failed(p, now, errors.New("it was not reported in time: the chain hears nothing that is so old"))
 		return nil

@@ -100,6 +100,7 @@ func (w *Watcher) see(ctx context.Context, began time.Time) (err error) {
 		return err
 	}
 	w.overdue(clock.ChainTimeMs, at.Height, time.UnixMilli(int64(clock.TimeMs)).UTC().Format(time.RFC3339Nano))
+	w.chainMs = clock.ChainTimeMs
 	if err := w.targets(ctx, at, began); err != nil {
 		return err
 	}

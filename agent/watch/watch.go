@@ -90,6 +90,8 @@ type Watcher struct {
 	alarms     int                  // told by this process
 	complaints map[string]time.Time
 	sent       map[string]time.Time // when a tx was sent last, by its hash
+	turn       int                  // whose report is first
+	chainMs    uint64               // C of the state that was verified last
 	stats      *stats
 }
 

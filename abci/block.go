@@ -29,7 +29,11 @@ func (a *Application) InitChain(_ context.Context, r *abcitypes.RequestInitChain
 	}
 	view := a.store.View()
 	defer view.Close()
-	outcome, err := a.machine.Init(view, doc, app.Header{TimeMs: milliseconds(r.Time)})
+	file, err := seatsOf(r.Validators)
+	if err != nil {
+		return nil, err
+	}
+	outcome, err := a.machine.Init(view, doc, app.Header{TimeMs: milliseconds(r.Time)}, file)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +46,7 @@ func (a *Application) InitChain(_ context.Context, r *abcitypes.RequestInitChain
 	defer a.checking.Unlock()
 	a.staged, a.leaves, a.appHash = state.NewStaged(writes), outcome.Leaves, hash
 	a.committed = a.machine.At(a.staged, a.nonces)
-	return &abcitypes.ResponseInitChain{AppHash: hash, Validators: r.Validators}, nil
+	return &abcitypes.ResponseInitChain{AppHash: hash, Validators: updatesOf(outcome.Updates)}, nil
 }
 
 // FinalizeBlock executes the decided block, whatever its bytes are, and stages it. It has no effect before
@@ -54,7 +58,8 @@ func (a *Application) FinalizeBlock(_ context.Context, r *abcitypes.RequestFinal
 	if a.committed == nil {
 		return nil, errNotBegun
 	}
-	e := a.execute(r.Hash, r.Height, r.Time, r.Txs, func(*app.TxResult) bool { return false })
+	header := a.header(r.Hash, r.Height, r.Time, ballotsOf(&r.DecidedLastCommit), r.Misbehavior)
+	e := a.execute(header, r.Txs, func(*app.TxResult) bool { return false })
 	writes := e.outcome.Overlay.Writes(e.outcome.Height)
 	if a.staged != nil {
 		writes = a.staged.With(writes)
@@ -64,7 +69,9 @@ func (a *Application) FinalizeBlock(_ context.Context, r *abcitypes.RequestFinal
 		return nil, err
 	}
 	a.finalized, a.finalizedHash, a.finalizedTxs = e, hash, r.Txs
-	response := &abcitypes.ResponseFinalizeBlock{AppHash: hash, Events: events(e.outcome.Events)}
+	response := &abcitypes.ResponseFinalizeBlock{
+		AppHash: hash, Events: events(e.outcome.Events), ValidatorUpdates: updatesOf(e.outcome.Updates),
+	}
 	for i := range e.results {
 		result := &e.results[i]
 		response.TxResults = append(response.TxResults, &abcitypes.ExecTxResult{

@@ -8,6 +8,7 @@ import (
 
 	"mprd/app"
 	"mprd/audit"
+	"mprd/economics"
 	"mprd/tx"
 )
 
@@ -27,7 +28,11 @@ type metrics struct {
 	waiting  prometheus.Gauge
 	hits     prometheus.Gauge
 	misses   prometheus.Gauge
+	set      setMetrics
 }
+
+// setMetrics are of the validator set as CometBFT was last told.
+type setMetrics struct{ size, power, jailed, alarm prometheus.Gauge }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	gauge := func(name, help string) prometheus.Gauge {
@@ -54,6 +59,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		waiting: gauge("pending_actions", "Actions that wait for people."),
 		hits:    gauge("signature_cache_hits", "Signatures that were known to be good."),
 		misses:  gauge("signature_cache_misses", "Signatures that had to be verified."),
+		set: setMetrics{
+			size:   gauge("validators", "Validators in the set."),
+			power:  gauge("validators_power", "Voting power of the set."),
+			jailed: gauge("validators_jailed_ratio", "Part of the power that was jailed in the last hour."),
+			alarm:  gauge("validators_alarm", "1 while the set is not what it ought to be; the audit log says why."),
+		},
 	}
 	m.phases = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: Namespace, Name: "block_phase_seconds", Help: "Time in each phase of a block.",
@@ -116,6 +127,13 @@ func (m *metrics) committed(c *app.Committed, head audit.Head, nonces int, v *ve
 	m.records.Set(float64(head.Size))
 	m.nonces.Set(float64(nonces))
 	m.waiting.Set(float64(status.Pending))
+	m.set.size.Set(float64(status.Validators))
+	m.set.power.Set(float64(status.Power))
+	m.set.jailed.Set(float64(status.JailedPower) / economics.PPM)
+	m.set.alarm.Set(0)
+	if status.Alarm != "" {
+		m.set.alarm.Set(1)
+	}
 	m.hits.Set(float64(v.hits.Load()))
 	m.misses.Set(float64(v.misses.Load()))
 }

@@ -48,7 +48,7 @@ func (a *Application) choose(r *abcitypes.RequestPrepareProposal) (chosen [][]by
 	txs = txs[:min(len(txs), triedMax)]
 	base, done := a.base()
 	defer done()
-	block := a.machine.Begin(base, a.nonces, a.header(nil, r.Height, r.Time))
+	block := a.machine.Begin(base, a.nonces, a.headerOfProposal(r))
 	ahead := a.verifier.lookahead(txs)
 	defer ahead.stop()
 	left, own := r.MaxTxBytes, int64(a.committed.BlockBytesMax())
@@ -143,7 +143,8 @@ func (a *Application) refuses(r *abcitypes.RequestProcessProposal) (why error) {
 			return fmt.Errorf("tx %d: %w", i, err)
 		}
 	}
-	e := a.execute(r.Hash, r.Height, r.Time, r.Txs, func(result *app.TxResult) bool { return !result.Admitted })
+	header := a.header(r.Hash, r.Height, r.Time, ballotsOf(&r.ProposedLastCommit), r.Misbehavior)
+	e := a.execute(header, r.Txs, func(result *app.TxResult) bool { return !result.Admitted })
 	for i := range e.results {
 		if result := &e.results[i]; !result.Admitted {
 			return fmt.Errorf("tx %d: %s", i, result.Log)
@@ -157,19 +158,18 @@ const executionsMax = 4
 
 // execute runs a block on the committed state, or finds that it did so before. It breaks off after a result
 // at which enough says true; what was broken off has no outcome and is not kept.
-func (a *Application) execute(hash []byte, height int64, at time.Time, txs [][]byte,
-	enough func(*app.TxResult) bool) *execution {
+func (a *Application) execute(h app.Header, txs [][]byte, enough func(*app.TxResult) bool) *execution {
 	for _, e := range a.executions {
-		if bytes.Equal(e.hash, hash) && e.outcome.Height == uint64(height) && len(hash) > 0 {
+		if bytes.Equal(e.hash, h.Hash) && e.outcome.Height == h.Height && len(h.Hash) > 0 {
 			return e
 		}
 	}
 	base, done := a.base()
 	defer done()
-	block := a.machine.Begin(base, a.nonces, a.header(hash, height, at))
+	block := a.machine.Begin(base, a.nonces, h)
 	ahead := a.verifier.lookahead(txs)
 	defer ahead.stop()
-	e := &execution{hash: bytes.Clone(hash)}
+	e := &execution{hash: bytes.Clone(h.Hash)}
 	for _, raw := range txs {
 		ahead.reach()
 		result := block.Deliver(raw)
@@ -194,11 +194,3 @@ func (a *Application) base() (state.Reader, func()) {
 	view := a.store.View()
 	return view, view.Close
 }
-
-// header is what the machine is told of a block; hash is absent while the block is being built.
-func (a *Application) header(hash []byte, height int64, at time.Time) app.Header {
-	return app.Header{Height: uint64(height), TimeMs: milliseconds(at), Hash: hash, AppHash: a.appHash}
-}
-
-// milliseconds of a block's time; CometBFT's genesis check keeps it after 1970.
-func milliseconds(at time.Time) uint64 { return uint64(max(at.UnixMilli(), 0)) }

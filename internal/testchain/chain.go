@@ -22,6 +22,10 @@ type Chain struct {
 	Height  uint64
 	TimeMs  uint64 // T of the last block
 
+	Votes       []state.Ballot      // LastCommit of the next block
+	Misbehavior []state.Misbehavior // evidence in the next block
+	Updates     []state.Seat        // what the last block told CometBFT
+
 	staged *state.Staged // until block 1 is committed
 	nonce  uint64
 }
@@ -62,7 +66,10 @@ func (c *Chain) BeginAfter(ms uint64) (*app.Block, func()) {
 		base, release = view, func() { view.Close() }
 	}
 	hash := sha256.Sum256(append([]byte("block after "), c.AppHash...))
-	header := app.Header{Height: c.Height + 1, TimeMs: c.TimeMs + ms, AppHash: c.AppHash, Hash: hash[:]}
+	header := app.Header{
+		Height: c.Height + 1, TimeMs: c.TimeMs + ms, AppHash: c.AppHash, Hash: hash[:],
+		Votes: c.Votes, Misbehavior: c.Misbehavior,
+	}
 	return c.Machine.Begin(strict{base}, c.Nonces, header), release
 }
 
@@ -119,6 +126,7 @@ func (c *Chain) Commit(outcome *app.Outcome) {
 	c.Nonces.Apply(outcome.Overlay)
 	c.Leaves = append(c.Leaves, outcome.Leaves...)
 	c.AppHash, c.Height = root, outcome.Height
+	c.Votes, c.Misbehavior, c.Updates = nil, nil, outcome.Updates
 	c.TimeMs = state.ClockTable.Load(c.Overlay(), state.One{}).TimeMs
 	c.checkSupply()
 }

@@ -134,8 +134,8 @@ func TestAScoreSoFarIsThatOfTheSettlement(t *testing.T) {
 			economics.PPM},
 		{"and heartbeats before", 5, &state.Signer{Expected: 500, Seen: 500}, state.Duty{}, economics.PPM,
 			economics.PPM},
-		{"late work earns nothing", 5, nil, state.Duty{DoneWork: 500, FailedWork: 249, LateWork: 250}, economics.PPM,
-			750_000},
+		{"late work earns nothing", 5, nil, state.Duty{DoneWork: 500, FailedWork: 249, LateWork: 250},
+			economics.PPM, 750_000},
 		{"missed and contradicted", 5, nil, state.Duty{DoneWork: 499, MissedWork: 250, ContradictedWork: 250},
 			economics.PPM, 500_000},
 	} {

@@ -42,7 +42,7 @@ and --account ADDRESS, and sign it where the key is, with mprd tx sign. With --c
 node is asked.`,
 		Example: "  mprd validator register --from val-5\n" +
 			"  mprd validator register --key-file node4/config/priv_validator_key.json --from val-5\n" +
-			"  mprd validator register --account mprd1… --chain-id mprd-1 --max-fee 20000 --generate-only > draft.json",
+			"  mprd validator register --account mprd1… --chain-id mprd-1 --max-fee 20000 --generate-only > draft",
 		Args: args(0, 0),
 		RunE: withSession(&flags, func(s *session, _ []string) error {
 			operator, err := s.signer()

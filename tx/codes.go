@@ -188,7 +188,8 @@ var (
 		"ask a member of the committee who is linked to neither side")
 	CodeCaseVoted = code(SpaceCase, 20, "signer's entity already gave its verdict",
 		"nothing: the first verdict is final")
-	CodeNothingToClaim = code(SpaceCase, 21, "signer has nothing to claim from this case", "see `mprd case show`")
+	CodeNothingToClaim = code(SpaceCase, 21, "signer has nothing to claim from this case",
+		"see `mprd case show`")
 
 	CodeInternal  = code(SpaceApp, 1, "the rule failed by itself; nothing was changed", "report this as a bug")
 	CodeBlockFull = code(SpaceApp, 2, "the block is full; nothing was changed", "wait for the next block")

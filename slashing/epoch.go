@@ -140,8 +140,7 @@ func saturate(a, b uint64) uint64 { return min(min(a, workMost)+min(b, workMost)
 // was to sign, and for the other blocks' time its heartbeats.
 func (s *settlement) signs(l *line) (seen, expected uint64) {
 	blocks := max(1, s.Height-s.epoch.BeforeHeight)
-	slots := max(1, (s.epoch.StartedMs-s.epoch.BeforeMs)/s.p.HeartbeatMs)
-	beats := min(l.row.Heartbeats, slots)
+	beats, slots := s.beats(l)
 	signed, toSign, validates := uptimeOf(s.Context, l.row)
 	if !validates {
 		return beats, slots
@@ -149,6 +148,19 @@ func (s *settlement) signs(l *line) (seen, expected uint64) {
 	toSign = min(toSign, blocks)
 	signed = min(signed, toSign)
 	return signed*slots + (blocks-toSign)*beats, blocks * slots
+}
+
+// beats are the operator's heartbeats and how many were to be given: one a slot, less one, since the edge of an
+// epoch may fall into a slot, and its heartbeat to either side. In an epoch shorter than a slot none is asked.
+func (s *settlement) beats(l *line) (given, slots uint64) {
+	switch slots = (s.epoch.StartedMs - s.epoch.BeforeMs) / s.p.HeartbeatMs; slots {
+	case 0:
+		return 1, 1
+	case 1:
+	default:
+		slots--
+	}
+	return min(l.row.Heartbeats, slots), slots
 }
 
 // pay settles the pools: expired vouchers and what is recovered from the burn escrow join the reward pool,

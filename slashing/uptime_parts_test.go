@@ -15,15 +15,15 @@ func (nothing) Get([]byte) ([]byte, error)                          { return nil
 func (nothing) Iterate(_, _ []byte, _ func(_, _ []byte) bool) error { return nil }
 func (nothing) Used(tx.Digest) bool                                 { return false }
 
-// TestEachPartOfAnEpochIsJudgedByItsOwnSigns: an epoch of 1000 blocks and ten slots, of which an operator
-// validated a part.
+// TestEachPartOfAnEpochIsJudgedByItsOwnSigns: an epoch of 1000 blocks and eleven slots, of which one is
+// forgiven; an operator validated for a part of it.
 func TestEachPartOfAnEpochIsJudgedByItsOwnSigns(t *testing.T) {
 	for name, c := range map[string]struct {
 		seen, expected, beats uint64
 		uptime                uint64
 	}{
 		"never validated":                   {0, 0, 10, 1_000_000},
-		"never validated, one slot missed":  {0, 0, 9, 900_000},
+		"never validated, two slots missed": {0, 0, 9, 900_000},
 		"a proposer omits one in twenty":    {950, 1000, 0, 1_000_000},
 		"and one more":                      {949, 1000, 0, 949_000},
 		"a third is omitted":                {667, 1000, 10, 667_000},
@@ -45,7 +45,7 @@ func TestEachPartOfAnEpochIsJudgedByItsOwnSigns(t *testing.T) {
 		p := economics.Defaults()
 		s := &settlement{
 			Context: &state.Context{Overlay: o, Height: 1100}, p: p,
-			epoch: &state.Epoch{BeforeHeight: 100, BeforeMs: 5, StartedMs: 5 + 10*p.HeartbeatMs + 400},
+			epoch: &state.Epoch{BeforeHeight: 100, BeforeMs: 5, StartedMs: 5 + 11*p.HeartbeatMs + 400},
 		}
 		seen, expected := s.signs(&line{row: &state.Operator{ValidatorKey: key, Heartbeats: c.beats}})
 		if got, err := p.Uptime(seen, expected); err != nil || got != c.uptime {
@@ -80,6 +80,22 @@ func TestVouchersOfOneTimeAreOneLot(t *testing.T) {
 		}
 		if expired != units {
 			t.Errorf("life %d: %d units of %d", life, expired, units)
+		}
+	}
+}
+
+// TestAnEpochShorterThanASlotAsksForNoHeartbeat, and one of two slots for one: its edges may fall into a slot.
+func TestAnEpochShorterThanASlotAsksForNoHeartbeat(t *testing.T) {
+	p := economics.Defaults()
+	for lasted, want := range map[uint64]uint64{
+		p.HeartbeatMs - 1: 1_000_000, p.HeartbeatMs: 0, 2 * p.HeartbeatMs: 0,
+	} {
+		s := &settlement{p: p, epoch: &state.Epoch{BeforeMs: 7, StartedMs: 7 + lasted}}
+		for beats, want := range map[uint64]uint64{0: want, 1: 1_000_000, 2: 1_000_000} {
+			given, slots := s.beats(&line{row: &state.Operator{Heartbeats: beats}})
+			if got, err := p.Uptime(given, slots); err != nil || got != want {
+				t.Errorf("%d ms, %d heartbeats: %d ppm, %v; want %d", lasted, beats, got, err, want)
+			}
 		}
 	}
 }

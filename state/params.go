@@ -89,7 +89,7 @@ func (m *Params) Validate() error {
 	within("in_flight_max", uint64(m.InFlightMax), 1, InFlightHardMax)
 	within("execution_fee", m.ExecutionFee, 0, tx.SupplyMax)
 	within("resources_per_unit", m.ResourcesPerUnit, 1, tx.ResourcesHardMax)
-	within("epoch_ms", m.EpochMs, 60_000, 30*24*hour)
+	within("epoch_ms", m.EpochMs, 5_000, 30*24*hour)
 	within("epoch_blocks_min", uint64(m.EpochBlocksMin), 1, 1<<20)
 	within("witnesses", uint64(m.Witnesses), 0, 16)
 	within("attestations_min", uint64(m.AttestationsMin), min(1, uint64(m.Witnesses)), uint64(m.Witnesses))

@@ -27,9 +27,11 @@ type network struct {
 	*testing.T
 	binary, dir string
 	basePort    int
+	env         []string // of every command
 }
 
-func start(t *testing.T, basePort int) *network {
+// startNetwork builds the program and starts a network on the test's genesis.
+func startNetwork(t *testing.T, basePort int, edit func(map[string]any), flags ...string) *network {
 	t.Helper()
 	n := &network{T: t, binary: filepath.Join(t.TempDir(), "mprd"), dir: t.TempDir(), basePort: basePort}
 	build := exec.Command("go", "build", "-o", n.binary, "mprd/cmd/mprd")
@@ -37,19 +39,21 @@ func start(t *testing.T, basePort int) *network {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	app := filepath.Join(n.dir, "app.json")
-	if err := os.WriteFile(app, testchain.AppState(nil), 0o600); err != nil {
+	if err := os.WriteFile(app, testchain.AppState(edit), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.mprd("localnet", "down", "--dir", n.net()) })
-	n.must("localnet", "up", "--dir", n.net(), "--base-port", fmt.Sprint(basePort), "--id", testchain.ID,
-		"--app", app, "--policy", "")
+	n.must(append([]string{"localnet", "up", "--dir", n.net(), "--base-port", fmt.Sprint(basePort),
+		"--id", testchain.ID, "--app", app, "--policy", ""}, flags...)...)
 	return n
 }
 
 func (n *network) net() string { return filepath.Join(n.dir, "net") }
 
 func (n *network) mprd(args ...string) (string, error) {
-	out, err := exec.Command(n.binary, args...).CombinedOutput()
+	command := exec.Command(n.binary, args...)
+	command.Env = append(os.Environ(), n.env...)
+	out, err := command.CombinedOutput()
 	return string(out), err
 }
 
@@ -129,7 +133,7 @@ func (h *history) len() int {
 // TestNothingAcknowledgedIsLostWhenAllValidatorsAreKilled kills all four in the middle of load, twice, and
 // holds the exported log against the list that the clients kept.
 func TestNothingAcknowledgedIsLostWhenAllValidatorsAreKilled(t *testing.T) {
-	n := start(t, 28656)
+	n := startNetwork(t, 28656, nil)
 	h := &history{acknowledged: map[tx.Digest][]byte{}}
 	ctx, stop := context.WithCancel(context.Background())
 	var clients sync.WaitGroup

@@ -2,6 +2,7 @@ package action_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -284,4 +285,29 @@ func TestNobodyEverBearsMoreThanHeCovers(t *testing.T) {
 			r.check()
 		}
 	})
+}
+
+// TestTheSameBlocksDrawTheSameExecutors (invariant 23): values at risk make the candidates of one action others
+// than those of the next, on every node alike.
+func TestTheSameBlocksDrawTheSameExecutors(t *testing.T) {
+	run := func() (drawn []string) {
+		r := newRisks(t, 3000)
+		for i := range 6 {
+			id, result := r.ask([]string{"agent-a", "agent-b"}[i%2], "gw-run", uint64(i)*tok)
+			if result.Code == 0 {
+				for _, at := range state.Actions.Load(r.Overlay(), id).Attempts {
+					drawn = append(drawn, testchain.NameOf(at.Operator))
+				}
+				r.answer(id, 0)
+			}
+			drawn = append(drawn, fmt.Sprintf("%x", r.AppHash))
+		}
+		return drawn
+	}
+	first := run()
+	for range 3 {
+		if again := run(); !slices.Equal(first, again) {
+			t.Fatalf("drawn %v, then %v", first, again)
+		}
+	}
 }

@@ -78,14 +78,21 @@ func pieceOfTx(raw []byte) (Piece, bool) {
 	if err != nil || decoded.Body.GetToken() == nil {
 		return Piece{}, false
 	}
-	return Piece{Receipt: decoded.Body.GetSubmitReceipt().GetReceipt(), Raw: raw}, true
+	p := Piece{Raw: raw}
+	if r := decoded.Body.GetSubmitReceipt().GetReceipt(); formed(r) {
+		p.Receipt = r
+	}
+	return p, true
+}
+
+// formed: a receipt that somebody signed about an action. Nothing else of it is checked.
+func formed(r *tx.Receipt) bool {
+	return r != nil && r.Signature != nil && len(r.ActionId) == tx.HashBytes && len(r.Executor) == tx.AddressBytes
 }
 
 func pieceOfReceipt(raw []byte) (*tx.Receipt, bool) {
 	r := &tx.Receipt{}
-	ok := tx.UnmarshalCanonical(raw, r) == nil && r.Signature != nil && len(r.ActionId) == tx.HashBytes &&
-		len(r.Executor) == tx.AddressBytes
-	return r, ok
+	return r, tx.UnmarshalCanonical(raw, r) == nil && formed(r)
 }
 
 // Equivocation makes the report of two pieces that contradict each other: two receipts of one attempt, else

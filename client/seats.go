@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"mprd/economics"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -144,12 +145,17 @@ func (s *Seats) compare(block uint64) {
 	}
 }
 
-// Share is a seat's part of the mirror's power, ppm.
-func (s *Seats) Share(seat *Seat) uint64 {
-	if s.Total == 0 {
+// Ratio is part/whole in ppm, at most the whole; nothing of nothing is 0.
+func Ratio(part, whole uint64) uint64 {
+	if whole == 0 {
 		return 0
 	}
-	return state.MulDiv(seat.Power, 1_000_000, s.Total)
+	return state.MulDiv(min(part, whole), economics.PPM, whole)
+}
+
+// Share is a seat's part of the mirror's power, ppm.
+func (s *Seats) Share(seat *Seat) uint64 {
+	return Ratio(seat.Power, s.Total)
 }
 
 // StateOf is a seat in a word or two: validates, joining, leaving, waits, jailed, tombstoned, ….

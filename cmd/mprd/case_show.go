@@ -57,6 +57,7 @@ its rows go, and the log alone tells of it.`,
 type caseView struct {
 	provenView
 	caseRow
+	Meaning   string         `json:"class_meaning"`
 	Kept      bool           `json:"kept"` // in the tables; else the log alone tells of it
 	Statement string         `json:"statement,omitempty"`
 	Opened    uint64         `json:"opened_ms,omitempty"`
@@ -162,7 +163,7 @@ func (s *session) caseView(v *client.View, number uint64) (*caseView, error) {
 
 // fill takes what the case's row says.
 func (view *caseView) fill(v *client.View, c client.NumberedCase) {
-	view.caseRow, view.Kept = caseRowOf(v, c), true
+	view.caseRow, view.Meaning, view.Kept = caseRowOf(v, c), c.ClassName(), true
 	view.Statement, view.Opened, view.Since = client.Printable(c.Statement), c.OpenedMs, c.InfractionHeight
 	view.Committed, view.Ahead = c.CommittedHeight, c.Ahead()
 	view.Money = caseMoney{c.Amount, c.Held, c.Bond, c.DisputeBond, c.Executed, c.Whistle, c.Reserved}
@@ -184,7 +185,7 @@ func (view *caseView) fromLog(v *client.View, records []*audit.Record) {
 		Accused: last.Accused, Subject: last.Subject, State: state.CaseState(int32(last.State)),
 		Reporter: last.Reporter, Amount: last.Amount,
 	}}
-	view.caseRow = caseRowOf(v, row)
+	view.caseRow, view.Meaning = caseRowOf(v, row), row.ClassName()
 	view.Money = caseMoney{Amount: last.Amount, Bond: last.Bond, DisputeBond: last.DisputeBond,
 		Executed: last.Executed}
 	view.Ahead = []string{"it is closed: the log alone tells of it"}
@@ -246,9 +247,7 @@ func momentText(c *audit.Case) string {
 
 func (view *caseView) text(w io.Writer) {
 	fmt.Fprintf(w, "case %d: %s, %s\n", view.Number, view.Infraction, view.State)
-	class := client.NumberedCase{Case: &state.Case{Class: state.CaseClass(view.Class[0] - 'A' + 1)}}
-	fmt.Fprintf(w, "class       %s\nabout       %s\naccused     %s\n", class.ClassName(), view.About,
-		view.Accused)
+	fmt.Fprintf(w, "class       %s\nabout       %s\naccused     %s\n", view.Meaning, view.About, view.Accused)
 	reporter := view.Reporter
 	if reporter == "" {
 		reporter = "the chain itself"

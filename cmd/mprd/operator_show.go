@@ -126,11 +126,20 @@ clock: it advances by at most gap_ms in a block, so a countdown says how many bl
 	return cmd
 }
 
+// groupsOf are an operator's, fit for a terminal.
+func groupsOf(o *state.Operator) []string {
+	groups := []string{}
+	for _, group := range o.ExecutorGroups {
+		groups = append(groups, client.Printable(group))
+	}
+	return groups
+}
+
 func operatorViewOf(v *client.View, s *client.Standing) *operatorView {
 	o, d := s.Operator, s.Duty
 	view := &operatorView{
 		provenView: provenOf(v), Address: s.Address, Entity: s.Entity,
-		Groups: append([]string{}, o.ExecutorGroups...), Stake: o.Stake, Held: o.Held,
+		Groups: groupsOf(o), Stake: o.Stake, Held: o.Held,
 		Reputation: o.Reputation, Suspended: o.Suspended, Tombstoned: o.Tombstoned, Faults: o.Faults,
 		Unbonding: []unbondingView{}, Vouchers: []voucherView{}, Cases: []caseRow{}, InFlight: []string{},
 		Coverage: coverageView{Covers: s.Covers, Witnessed: s.Witnessed, Reserved: s.Reserved},
@@ -259,8 +268,8 @@ func operatorListCommand() *cobra.Command {
 					Operators []operatorRow `json:"operators"`
 				}{provenOf(v), []operatorRow{}}
 				err := v.Operators(s.ctx(), func(a tx.Address, o *state.Operator) error {
-					view.Operators = append(view.Operators, operatorRow{a, append([]string{}, o.ExecutorGroups...), o.Stake,
-						o.Unbonding, o.Held, o.Reputation, o.Suspended, o.Tombstoned, len(o.ValidatorKey) > 0, o.Cases})
+					view.Operators = append(view.Operators, operatorRow{a, groupsOf(o), o.Stake, o.Unbonding, o.Held,
+						o.Reputation, o.Suspended, o.Tombstoned, len(o.ValidatorKey) > 0, o.Cases})
 					return nil
 				})
 				if err != nil {

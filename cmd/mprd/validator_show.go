@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mprd/client"
+	"mprd/economics"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -45,7 +46,7 @@ func seatViewOf(v *client.View, all *client.Seats, seat *client.Seat) *seatView 
 	view := &seatView{
 		Key: hex.EncodeToString(seat.Key), State: all.StateOf(seat), Stake: seat.Stake, Power: seat.Power,
 		Target: seat.Target, Comet: seat.Comet, Share: all.Share(seat),
-		MissedMax: p.DowntimeBlocks - state.MulDiv(p.DowntimeBlocks, p.DowntimeRate, 1_000_000),
+		MissedMax: p.DowntimeBlocks - state.MulDiv(p.DowntimeBlocks, p.DowntimeRate, economics.PPM),
 	}
 	if seat.Operator != (tx.Address{}) {
 		view.Operator = seat.Operator.String()
@@ -79,7 +80,7 @@ func (v *seatView) uptime() string {
 	if v.Expected == 0 {
 		return "-"
 	}
-	return share(state.MulDiv(v.Seen, 1_000_000, v.Expected))
+	return share(client.Ratio(v.Seen, v.Expected))
 }
 
 // validatorsView is the whole set.

@@ -144,13 +144,13 @@ func TestABadProposalCostsNoMoreThanWhatLedToTheFirstRefusal(t *testing.T) {
 // TestAFullProposalLooksNoFurther, be it full of bytes or of gas, whatever else waits.
 func TestAFullProposalLooksNoFurther(t *testing.T) {
 	for name, edit := range map[string]func(params map[string]any){
-		"bytes": func(params map[string]any) { params["block_bytes_max"] = tx.TxBytesMax },
+		"bytes": func(params map[string]any) { params["block_bytes_max"] = tx.LargeTxBytesMax },
 		"gas":   func(params map[string]any) { params["block_gas_max"] = tx.GasLimitMax },
 	} {
 		params := map[string]any{}
 		edit(params)
 		d := driveWith(t, func(doc map[string]any) { doc["params"] = params })
-		txs := d.windowsOf(6)
+		txs := d.windowsOf(36)
 		chosen := d.prepare(1<<30, txs...)
 		if len(chosen) == 0 || len(chosen) == len(txs) || !d.process(chosen...) {
 			t.Fatalf("%s: %d of %d txs", name, len(chosen), len(txs))

@@ -124,14 +124,14 @@ func (d *driven) balances() (all [64]uint64) {
 func TestABlockKeepsItsOwnLimits(t *testing.T) {
 	for name, edit := range map[string]func(map[string]any){
 		"bytes": func(doc map[string]any) {
-			doc["params"] = map[string]any{"block_bytes_max": tx.TxBytesMax}
+			doc["params"] = map[string]any{"block_bytes_max": tx.LargeTxBytesMax}
 		},
 		"gas": func(doc map[string]any) { doc["params"] = map[string]any{"block_gas_max": tx.GasLimitMax} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := driveWith(t, edit)
 			var txs [][]byte
-			for range 150 {
+			for range 600 {
 				txs = append(txs, d.tx("plain", testchain.Transfer(testchain.Address("outsider"), 1), func(b *tx.Body) {
 					b.GasLimit = tx.GasLimitMax / 40
 					b.MaxFee = 1 << 40

@@ -155,13 +155,13 @@ func TestTimeNeverGoesBack(t *testing.T) {
 
 // TestABlockOfManyTxsKeepsItsBytes: every admitted tx counts, a refused one does not.
 func TestABlockOfManyTxsKeepsItsBytes(t *testing.T) {
-	c := testchain.New(t, params(func(p map[string]any) { p["block_bytes_max"] = tx.TxBytesMax }))
+	c := testchain.New(t, params(func(p map[string]any) { p["block_bytes_max"] = tx.LargeTxBytesMax }))
 	size, count, full := 0, 0, false
 	block, release := c.Begin()
 	defer release()
-	for range 200 {
+	for range 600 {
 		raw := c.Tx("plain", testchain.Transfer(testchain.Address("outsider"), 5))
-		fits := size+len(raw) <= tx.TxBytesMax
+		fits := size+len(raw) <= tx.LargeTxBytesMax
 		r := block.Deliver(raw)
 		if !fits {
 			expect(t, r, tx.CodeBlockFull)

@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 
 	"mprd/internal/testchain"
@@ -36,18 +38,25 @@ func both(edits ...func(doc map[string]any)) func(doc map[string]any) {
 	}
 }
 
-// stakeOutcome plays txs in one block and holds their codes; an empty one is done.
-func stakeOutcome(t *testing.T, c *testchain.Chain, code string, txs ...[]byte) {
+// comesTo plays txs in one block and holds what each comes to; nil is done.
+func comesTo(t *testing.T, c *testchain.Chain, want *tx.Code, txs ...[]byte) {
 	t.Helper()
 	for i, r := range c.Block(txs...) {
-		got, err := outcomeOf(r.Codespace, r.Code, r.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != code {
-			t.Fatalf("tx %d came to %s, want %s: %s", i, got, code, r.Log)
+		if got := tx.CodeOf(r.Codespace, r.Code); got != want {
+			t.Fatalf("tx %d came to %v, want %v: %s", i, got, want, r.Log)
 		}
 	}
+}
+
+// stakeOutcome is comesTo by the code's name: ok, stake/1, ….
+func stakeOutcome(t *testing.T, c *testchain.Chain, want string, txs ...[]byte) {
+	t.Helper()
+	space, number, _ := strings.Cut(want, "/")
+	code, err := strconv.ParseUint(number, 10, 32)
+	if err != nil && want != "ok" {
+		t.Fatal(err)
+	}
+	comesTo(t, c, tx.CodeOf(space, uint32(code)), txs...)
 }
 
 func operatorOf(c *testchain.Chain, name string) *state.Operator {
@@ -57,11 +66,11 @@ func operatorOf(c *testchain.Chain, name string) *state.Operator {
 func TestStakeComesFromTheBalanceAndKeepsTheMinimum(t *testing.T) {
 	c := testchain.New(t, rich("outsider", "approver-1"))
 	const least = 10_000 * token
-	stakeOutcome(t, c, "stake/1", c.Tx("outsider", testchain.RegisterStaked(least-1)))
-	stakeOutcome(t, c, "stake/1", c.Tx("outsider", testchain.RegisterStaked(0, "fleet")))
-	stakeOutcome(t, c, "account/1", c.Tx("outsider", testchain.RegisterStaked(60_000*token, "fleet")))
-	stakeOutcome(t, c, "action/1", c.Tx("outsider", testchain.Bond(least)))
-	stakeOutcome(t, c, "action/1", c.Tx("outsider", testchain.Unbond(least)))
+	comesTo(t, c, tx.CodeStakeMin, c.Tx("outsider", testchain.RegisterStaked(least-1)))
+	comesTo(t, c, tx.CodeStakeMin, c.Tx("outsider", testchain.RegisterStaked(0, "fleet")))
+	comesTo(t, c, tx.CodeFunds, c.Tx("outsider", testchain.RegisterStaked(60_000*token, "fleet")))
+	comesTo(t, c, tx.CodeNotOperator, c.Tx("outsider", testchain.Bond(least)))
+	comesTo(t, c, tx.CodeNotOperator, c.Tx("outsider", testchain.Unbond(least)))
 
 	before := c.Balance("outsider")
 	raw := c.Tx("outsider", testchain.RegisterStaked(least, "fleet"))
@@ -76,28 +85,28 @@ func TestStakeComesFromTheBalanceAndKeepsTheMinimum(t *testing.T) {
 		t.Errorf("registered as %v", row)
 	}
 
-	stakeOutcome(t, c, "account/1", c.Tx("outsider", testchain.Bond(60_000*token)))
+	comesTo(t, c, tx.CodeFunds, c.Tx("outsider", testchain.Bond(60_000*token)))
 	all := c.Balance("outsider")
-	stakeOutcome(t, c, "account/7", c.Tx("outsider", testchain.Bond(all-50_000))) // less than an account keeps
-	stakeOutcome(t, c, "ok", c.Tx("outsider", testchain.Bond(1)))
-	stakeOutcome(t, c, "stake/2", c.Tx("outsider", testchain.Unbond(least+2)))
-	stakeOutcome(t, c, "stake/1", c.Tx("outsider", testchain.Unbond(2)))
-	stakeOutcome(t, c, "ok", c.Tx("outsider", testchain.Unbond(1)))
-	stakeOutcome(t, c, "ok", c.Tx("outsider", testchain.Unbond(least))) // all of it
+	comesTo(t, c, tx.CodeAccountDust, c.Tx("outsider", testchain.Bond(all-50_000))) // less than an account keeps
+	comesTo(t, c, nil, c.Tx("outsider", testchain.Bond(1)))
+	comesTo(t, c, tx.CodeStakeOver, c.Tx("outsider", testchain.Unbond(least+2)))
+	comesTo(t, c, tx.CodeStakeMin, c.Tx("outsider", testchain.Unbond(2)))
+	comesTo(t, c, nil, c.Tx("outsider", testchain.Unbond(1)))
+	comesTo(t, c, nil, c.Tx("outsider", testchain.Unbond(least))) // all of it
 	if row := operatorOf(c, "outsider"); row.Stake != 0 || row.Unbonding != least+1 {
 		t.Errorf("unbonding as %v", row)
 	}
-	stakeOutcome(t, c, "stake/1", c.Tx("outsider", testchain.Bond(least-1)))
-	stakeOutcome(t, c, "ok", c.Tx("outsider", testchain.Bond(least)))
+	comesTo(t, c, tx.CodeStakeMin, c.Tx("outsider", testchain.Bond(least-1)))
+	comesTo(t, c, nil, c.Tx("outsider", testchain.Bond(least)))
 }
 
 func TestUnbondingsOfAnOperatorAreBounded(t *testing.T) {
 	c := testchain.New(t, rich("outsider"))
-	stakeOutcome(t, c, "ok", c.Tx("outsider", testchain.RegisterStaked(20_000*token)))
+	comesTo(t, c, nil, c.Tx("outsider", testchain.RegisterStaked(20_000*token)))
 	for range 16 {
-		stakeOutcome(t, c, "ok", c.Tx("outsider", testchain.Unbond(1)))
+		comesTo(t, c, nil, c.Tx("outsider", testchain.Unbond(1)))
 	}
-	stakeOutcome(t, c, "stake/3", c.Tx("outsider", testchain.Unbond(1)))
+	comesTo(t, c, tx.CodeUnbondings, c.Tx("outsider", testchain.Unbond(1)))
 }
 
 // Invariant 26: unbonding is released only if C, H and hold conditions hold.
@@ -112,8 +121,8 @@ func TestUnbondingEndsByTheClockAndByTheHeight(t *testing.T) {
 				"dispute_subjective_ms": 10_000, "resolve_ms": 10_000, "extension_ms": 2_000,
 				"unbonding_ms": one.unbondingMs, "target_block_ms": one.blockMs,
 			})))
-			stakeOutcome(t, c, "ok", c.Tx("outsider", testchain.RegisterStaked(20_000*token)))
-			stakeOutcome(t, c, "ok", c.Tx("outsider", testchain.Unbond(5_000*token)))
+			comesTo(t, c, nil, c.Tx("outsider", testchain.RegisterStaked(20_000*token)))
+			comesTo(t, c, nil, c.Tx("outsider", testchain.Unbond(5_000*token)))
 			clock := state.ClockTable.Load(c.Overlay(), state.One{})
 			endsMs, endsHeight := clock.ChainTimeMs+one.unbondingMs, c.Height+60_000/one.blockMs+2
 			balance := c.Balance("outsider")

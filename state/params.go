@@ -67,7 +67,7 @@ func (m *Params) Validate() error {
 	within("token_life_ms_max", m.TokenLifeMsMax, 1000, hour)
 	within("skew_ms_max", m.SkewMsMax, 0, 60_000)
 	within("wait_ms_max", m.WaitMsMax, 0, 30*24*hour)
-	within("block_bytes_max", m.BlockBytesMax, tx.TxBytesMax, blockBytesLimit)
+	within("block_bytes_max", m.BlockBytesMax, tx.LargeTxBytesMax, blockBytesLimit)
 	within("block_gas_max", m.BlockGasMax, tx.GasLimitMax, 1<<50)
 	within("resources_max", m.ResourcesMax, 1, tx.ResourcesHardMax)
 	within("window_resources_max", m.WindowResourcesMax, m.ResourcesMax, tx.ResourcesHardMax)

@@ -26,7 +26,7 @@ func TestEveryParameterHasItsRange(t *testing.T) {
 		{"token_life_ms_max", func(p *Params) { p.TokenLifeMsMax = 3_600_001 }},
 		{"skew_ms_max", func(p *Params) { p.SkewMsMax = 60_001 }},
 		{"wait_ms_max", func(p *Params) { p.WaitMsMax = 30*24*3_600_000 + 1 }},
-		{"block_bytes_max", func(p *Params) { p.BlockBytesMax = tx.TxBytesMax - 1 }},
+		{"block_bytes_max", func(p *Params) { p.BlockBytesMax = tx.LargeTxBytesMax - 1 }},
 		{"block_bytes_max", func(p *Params) { p.BlockBytesMax = blockBytesLimit + 1 }},
 		{"block_gas_max", func(p *Params) { p.BlockGasMax = tx.GasLimitMax - 1 }},
 		{"block_gas_max", func(p *Params) { p.BlockGasMax = 1<<50 + 1 }},

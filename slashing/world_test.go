@@ -49,8 +49,8 @@ func emptyView(t testing.TB) state.Reader {
 	return strictView{view}
 }
 
-// newWorld begins a chain whose operators 0 … len(stakes)-1 have a stake, in tokens, and the consensus keys of
-// the same numbers.
+// newWorld begins a chain whose operators 0 … len(stakes)-1 have a stake, in tokens, and the consensus keys
+// of the same numbers.
 func newWorld(tb rapid.TB, base state.Reader, edit func(*economics.Params), stakes ...uint64) *world {
 	tb.Helper()
 	params := state.DefaultParams()

@@ -42,7 +42,8 @@ var background = context.Background()
 // options are a node's but for what is kept: the bench keeps little.
 var options = abci.Options{KeepVersions: 10, KeepBlocks: 10, CacheSize: abci.DefaultConfig().CacheNodes}
 
-// document is the example's genesis with rich accounts and a cast that can send much.
+// document is the example's genesis with rich accounts and a cast that can send much. Its validators have no
+// keys yet: a localnet gives them its nodes'.
 func document(example string) (*genesis.Document, error) {
 	raw, err := os.ReadFile(filepath.Join(example, "genesis.json"))
 	if err != nil {
@@ -73,7 +74,7 @@ func document(example string) (*genesis.Document, error) {
 	for i := range requestersSize { // of an entity of their own: all five approvers may vote on what they ask
 		join(castKey("requester", i), "human", "bench-operations", "security")
 	}
-	return doc, doc.Validate()
+	return doc, nil
 }
 
 func newBed(example, dir string) (*bed, error) {
@@ -94,6 +95,7 @@ func newBed(example, dir string) (*bed, error) {
 
 // bedOf is an application at height 1 of a genesis.
 func bedOf(doc *genesis.Document, example, dir string) (*bed, error) {
+	doc.Validators = nil // there is no consensus
 	raw, err := doc.JSON()
 	if err != nil {
 		return nil, err

@@ -324,3 +324,25 @@ func TestACaseSaysWhatComesNext(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysOfStakeAndCasesAreWrittenByPeople: as a number, an address or when and what.
+func TestKeysOfStakeAndCasesAreWrittenByPeople(t *testing.T) {
+	a, id := testchain.Address("agent-a"), tx.Digest{1, 2}
+	for _, c := range []struct {
+		table string
+		key   []byte
+		want  string
+	}{
+		{"unbondings", a[:], a.String()}, {"vouchers", a[:], a.String()}, {"coverage", a[:], a.String()},
+		{"cases", state.Cases.Key(12)[1:], "12"}, {"audit_heads", state.AuditHeads.Key(345)[1:], "345"},
+		{"case_due", state.CaseDue.Key(state.CaseEnd{AtMs: 7, Number: 3})[1:], "7/3"},
+		{"reservations", state.Reservations.Key(state.Due{AtMs: 9, ID: id})[1:], fmt.Sprintf("9/%x", id)},
+		{"commitment_due", state.CommitmentDue.Key(state.Due{AtMs: 9, ID: id})[1:], fmt.Sprintf("9/%x", id)},
+	} {
+		text := KeyText(c.table, c.key)
+		again, err := ParseKey(c.table, text)
+		if err != nil || text != c.want || !bytes.Equal(again, c.key) {
+			t.Errorf("%s: %x as %s, read as %x, %v", c.table, c.key, text, again, err)
+		}
+	}
+}

@@ -18,25 +18,25 @@ const (
 	keyHex     keyForm = iota
 	keyAddress         // bech32
 	keyName            // as it is
-	keyNumber          // a height
-	keyDue             // NUMBER/ID: when, and the action
+	keyNumber          // a height, or a case
+	keyDue             // NUMBER/ID: when, and the action, or what else has an id
 	keyMiss            // HEIGHT/ACTION/ATTEMPT
-	keyChunk           // BUCKET/HEIGHT
+	keyChunk           // BUCKET/HEIGHT, or WHEN/CASE
 )
 
 func formOf(table string) keyForm {
 	switch table {
-	case "accounts", "operators", "usage", "duties", "aliases":
+	case "accounts", "operators", "usage", "duties", "aliases", "unbondings", "vouchers", "coverage":
 		return keyAddress
 	case "targets", "pools", "committees", "occupancies", "executor_groups":
 		return keyName
-	case "tallies":
+	case "tallies", "cases", "audit_heads":
 		return keyNumber
-	case "pending_due", "action_due", "unassigned":
+	case "pending_due", "action_due", "unassigned", "commitment_due", "reservations":
 		return keyDue
 	case "misses":
 		return keyMiss
-	case "nonces":
+	case "nonces", "case_due":
 		return keyChunk
 	}
 	return keyHex

@@ -19,8 +19,8 @@ type freeTx struct {
 	quiet   bool                         // it leaves no record
 }
 
-// freeTxs is all that is free. Of an attempt's receipts the one that counts may wait, and one more for who had
-// to send it again.
+// freeTxs is all that is free. Of an attempt's receipts the one that counts may wait, and one more for
+// whoever had to send it again.
 var freeTxs = []freeTx{
 	{kind: tx.KindSubmitReceipt, holds: action.FreeReceipt, about: attemptOf, waitMax: 2, first: true},
 	{kind: tx.KindHeartbeat, holds: slashing.FreeHeartbeat, about: beatOf, waitMax: 1, quiet: true},

@@ -150,8 +150,9 @@ func (s *settlement) signs(l *line) (seen, expected uint64) {
 	return signed*slots + (blocks-toSign)*beats, blocks * slots
 }
 
-// beats are the operator's heartbeats and how many were to be given: one a slot, less one, since the edge of an
-// epoch may fall into a slot, and its heartbeat to either side. In an epoch shorter than a slot none is asked.
+// beats are the operator's heartbeats and how many were to be given: one a slot, less one, since the edge of
+// an epoch may fall into a slot, and its heartbeat to either side. In an epoch shorter than a slot none is
+// asked.
 func (s *settlement) beats(l *line) (given, slots uint64) {
 	switch slots = (s.epoch.StartedMs - s.epoch.BeforeMs) / s.p.HeartbeatMs; slots {
 	case 0:

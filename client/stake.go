@@ -139,19 +139,31 @@ func (v *View) Score(s *Standing) (uptime, throughput uint64) {
 
 // signsOf are its signs of life, and how many there could have been.
 func (v *View) signsOf(s *Standing) (seen, expected uint64) {
-	var blocks, slots uint64 = 1, 1
+	blocks := uint64(1)
 	if v.Height > v.Epoch.StartedHeight {
 		blocks = v.Height - v.Epoch.StartedHeight
 	}
-	if slot := v.Params.Economics.HeartbeatMs; slot > 0 && v.Clock.ChainTimeMs > v.Epoch.StartedMs {
-		slots = max(1, (v.Clock.ChainTimeMs-v.Epoch.StartedMs)/slot)
-	}
-	beats := min(s.Operator.Heartbeats, slots)
+	beats, slots := v.beatsOf(s.Operator)
 	if s.Signer == nil || s.Signer.Expected == 0 {
 		return beats, slots
 	}
 	toSign := min(s.Signer.Expected, blocks)
 	return min(s.Signer.Seen, toSign)*slots + (blocks-toSign)*beats, blocks * slots
+}
+
+// beatsOf are the heartbeats and how many were to be given: one a slot, less one for the epoch's edges. Within
+// the first slot none is asked.
+func (v *View) beatsOf(o *state.Operator) (given, slots uint64) {
+	if slot := v.Params.Economics.HeartbeatMs; slot > 0 && v.Clock.ChainTimeMs > v.Epoch.StartedMs {
+		slots = (v.Clock.ChainTimeMs - v.Epoch.StartedMs) / slot
+	}
+	if slots == 0 {
+		return 1, 1
+	}
+	if slots > 1 {
+		slots--
+	}
+	return min(o.Heartbeats, slots), slots
 }
 
 // sumOf adds up and stops at 2^60, which no work comes to.

@@ -126,9 +126,9 @@ func TestAScoreSoFarIsThatOfTheSettlement(t *testing.T) {
 		up, by uint64
 	}{
 		{"nothing asked, nothing said", 0, nil, state.Duty{}, 0, economics.PPM},
-		{"every heartbeat of five slots", 5, nil, state.Duty{}, economics.PPM, economics.PPM},
+		{"every heartbeat of five slots but one", 4, nil, state.Duty{}, economics.PPM, economics.PPM},
 		{"more than there were slots", 9, nil, state.Duty{}, economics.PPM, economics.PPM},
-		{"two of five", 2, nil, state.Duty{}, 400_000, economics.PPM},
+		{"two of four", 2, nil, state.Duty{}, 500_000, economics.PPM},
 		{"half of the blocks", 0, &state.Signer{Expected: 1000, Seen: 500}, state.Duty{}, 500_000, economics.PPM},
 		{"all blocks of its half, no heartbeat", 0, &state.Signer{Expected: 500, Seen: 500}, state.Duty{}, 500_000,
 			economics.PPM},
@@ -142,6 +142,10 @@ func TestAScoreSoFarIsThatOfTheSettlement(t *testing.T) {
 		if up, by := of(c.beats, c.signer, c.duty); up != c.up || by != c.by {
 			t.Errorf("%s: uptime %d, throughput %d; want %d, %d", c.name, up, by, c.up, c.by)
 		}
+	}
+	v.Clock.ChainTimeMs = v.Epoch.StartedMs + 599_999
+	if up, _ := of(0, nil, state.Duty{}); up != economics.PPM {
+		t.Errorf("within the first slot: uptime %d", up)
 	}
 	row := &state.Operator{StakeLow: 200_000 * tx.UnitsPerToken, RegisteredAtMs: 999_999}
 	if got := v.Earns(row); got != v.Params.Economics.StakeCap {

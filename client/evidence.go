@@ -87,7 +87,8 @@ func pieceOfTx(raw []byte) (Piece, bool) {
 
 // formed: a receipt that somebody signed about an action. Nothing else of it is checked.
 func formed(r *tx.Receipt) bool {
-	return r != nil && r.Signature != nil && len(r.ActionId) == tx.HashBytes && len(r.Executor) == tx.AddressBytes
+	return r != nil && r.Signature != nil && len(r.ActionId) == tx.HashBytes &&
+		len(r.Executor) == tx.AddressBytes
 }
 
 func pieceOfReceipt(raw []byte) (*tx.Receipt, bool) {

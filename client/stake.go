@@ -151,8 +151,8 @@ func (v *View) signsOf(s *Standing) (seen, expected uint64) {
 	return min(s.Signer.Seen, toSign)*slots + (blocks-toSign)*beats, blocks * slots
 }
 
-// beatsOf are the heartbeats and how many were to be given: one a slot, less one for the epoch's edges. Within
-// the first slot none is asked.
+// beatsOf are the heartbeats and how many were to be given: one a slot, less one for the epoch's edges.
+// Within the first slot none is asked.
 func (v *View) beatsOf(o *state.Operator) (given, slots uint64) {
 	if slot := v.Params.Economics.HeartbeatMs; slot > 0 && v.Clock.ChainTimeMs > v.Epoch.StartedMs {
 		slots = (v.Clock.ChainTimeMs - v.Epoch.StartedMs) / slot

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	abcitypes "github.com/cometbft/cometbft/abci/types"
@@ -34,7 +35,9 @@ type bed struct {
 	load    *load
 	height  int64
 	time    time.Time
-	appHash []byte // of height
+	appHash []byte                           // of height
+	votes   []abcitypes.VoteInfo             // LastCommit of the next block
+	answer  *abcitypes.ResponseFinalizeBlock // of height
 }
 
 var background = context.Background()
@@ -95,7 +98,8 @@ func newBed(example, dir string) (*bed, error) {
 
 // bedOf is an application at height 1 of a genesis.
 func bedOf(doc *genesis.Document, example, dir string) (*bed, error) {
-	doc.Validators = nil // there is no consensus
+	doc.Validators = slices.DeleteFunc(doc.Validators, // who has no key has no node here
+		func(v genesis.Validator) bool { return len(v.PublicKey) == 0 })
 	raw, err := doc.JSON()
 	if err != nil {
 		return nil, err
@@ -179,6 +183,7 @@ func (b *bed) block(txs [][]byte, p *phases, judge judge) error {
 	process := func() error {
 		r, err := b.ProcessProposal(background, &abcitypes.RequestProcessProposal{
 			Txs: txs, Hash: hash[:], Height: b.height, Time: b.time,
+			ProposedLastCommit: abcitypes.CommitInfo{Votes: b.votes},
 		})
 		if err == nil && r.Status != abcitypes.ResponseProcessProposal_ACCEPT {
 			err = fmt.Errorf("block %d was refused", b.height)
@@ -188,11 +193,12 @@ func (b *bed) block(txs [][]byte, p *phases, judge judge) error {
 	finalize := func() error {
 		r, err := b.FinalizeBlock(background, &abcitypes.RequestFinalizeBlock{
 			Txs: txs, Hash: hash[:], Height: b.height, Time: b.time,
+			DecidedLastCommit: abcitypes.CommitInfo{Votes: b.votes},
 		})
 		if err != nil {
 			return err
 		}
-		b.appHash = r.AppHash
+		b.appHash, b.answer = r.AppHash, r
 		return judge(r.TxResults)
 	}
 	commit := func() error {

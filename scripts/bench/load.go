@@ -206,7 +206,7 @@ func (l *load) sign(body *tx.Body, signer *tx.Key, nowMs uint64) ([]byte, tx.Dig
 		return nil, tx.Digest{}, err
 	}
 	address := signer.Address()
-	body.ChainId, body.MaxFee, body.Signer = l.chainID, 10_000, address[:]
+	body.ChainId, body.MaxFee, body.Signer = l.chainID, 16_000, address[:]
 	body.Token = &tx.Token{Nonce: nonce, IssuedAtMs: nowMs, ExpiresAtMs: nowMs + 290_000}
 	body.GasLimit = tx.GasFor(body)
 	id, err := body.Seal()

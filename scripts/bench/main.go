@@ -2,9 +2,9 @@
 // whole nodes, each beside the bare signature verification and CometBFT's kvstore in the same run, since
 // machines differ and are shared. It writes JSON lines and prints a table.
 //
-//	bench [-application=false] [-million=false] [-nodes=false] [-o2=false] [-render] [-out FILE] [-tables FILE]
+//	bench [-application=false] [-million=false] [-nodes=false] [-o2=false] [-stake=false] [-render]
 //
-// What it says of O2, from authorised to executed, goes into files of its own.
+// What it says of O2, from authorised to executed, and of stake goes into files of their own.
 package main
 
 import (
@@ -30,13 +30,16 @@ func main() {
 	o2 := flag.Bool("o2", true, "measure O2: executors, failover, the watchdog")
 	o2Out := flag.String("o2-out", "docs/bench/execution.jsonl", "where the JSON lines of O2 go")
 	o2To := flag.String("o2-tables", "docs/bench/execution.md", "where the tables of O2 go")
+	stake := flag.Bool("stake", true, "measure stake: epochs, validators, cases")
+	stakeOut := flag.String("stake-out", "docs/bench/stake.jsonl", "where the JSON lines of stake go")
+	stakeTo := flag.String("stake-tables", "docs/bench/stake.md", "where the tables of stake go")
 	flag.Parse()
 	if *kvnode != "" {
 		exit(runKVNode(*kvnode))
 		return
 	}
 	if *from {
-		exit(errors.Join(tables(*out, *to), tables(*o2Out, *o2To)))
+		exit(errors.Join(tables(*out, *to), tables(*o2Out, *o2To), tables(*stakeOut, *stakeTo)))
 		return
 	}
 	var err error
@@ -57,6 +60,10 @@ func main() {
 			err = runExecution(r, *binary, *example)
 		}
 		err = r.finish(err, *o2Out, *o2To)
+	}
+	if err == nil && *stake {
+		r := newReport(*commit, stakeMix)
+		err = r.finish(runStake(r, *example), *stakeOut, *stakeTo)
 	}
 	exit(err)
 }

@@ -26,6 +26,12 @@ var sides = []side{
 	{"Executing: four validators, three executors", "", []string{"O2, four validators"}, false},
 	{"The watchdog: the application alone",
 		"ms of processor time a block, in brackets ms by the clock.", []string{"block without txs"}, false},
+	{"Blocks of a chain with stake: the application alone",
+		"ms of processor time, the median of the blocks, in brackets ms by the clock; × is in verifications.",
+		[]string{"execution", "staging", "commit", "together", benchWorst}, true},
+	{"Txs of a chain with stake",
+		"µs of processor time; in brackets µs by the clock; × is in verifications. A block of each alone.",
+		[]string{"Heartbeat", "RegisterValidator", "ProposeSlash"}, true},
 	{"Others", "", []string{"floor", "CheckTx", "application"}, true},
 }
 

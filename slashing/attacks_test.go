@@ -163,6 +163,16 @@ func TestACommitmentIsOlderThanItsBlock(t *testing.T) {
 	c.does("outsider", c.equivocates(d, 1, salted))
 }
 
+// TestOfTwoCommitmentsOfOneBlockTheFirstReportStays.
+func TestOfTwoCommitmentsOfOneBlockTheFirstReportStays(t *testing.T) {
+	c := sit(t)
+	d := c.assign()
+	c.block(100, c.Tx("outsider", testchain.CommitReport("outsider", c.equivocates(d, 1), "a")),
+		c.Tx("approver-5", testchain.CommitReport("approver-5", c.equivocates(d, 1), "b")))
+	c.does("approver-5", c.equivocates(d, 1, testchain.Salted("b")))
+	c.refuses("outsider", c.equivocates(d, 1, testchain.Salted("a")), tx.CodeInfractionKnown)
+}
+
 // TestUnbondingIsNoWayOut: what unbonded after the deed answers for it, what unbonded before does not.
 func TestUnbondingIsNoWayOut(t *testing.T) {
 	lies := func(c *court, d *deed) testchain.Message { return c.accuse(d) }

@@ -143,4 +143,8 @@ func TestASuspensionEndsWithItsEpochs(t *testing.T) {
 	if c.operator("exec-1").Suspended {
 		t.Errorf("still suspended in epoch %d", until)
 	}
+	c.does("outsider", testchain.ProposeNonce(c.twice("exec-1")))
+	if list := c.operator("exec-1").Suspensions; len(list) != 1 || list[0].Until != until+1 {
+		t.Errorf("what is over is not forgotten: %v", list)
+	}
 }

@@ -68,8 +68,7 @@ func execute(c *state.Context, number uint64, row *state.Case) {
 // external: somebody reported it who is not linked to the accused, and has a share of the slash. Of two
 // accounts without an entity nobody can tell that they are not linked.
 func external(o *state.Overlay, row *state.Case) bool {
-	return len(row.Reporter) > 0 && !bytes.Equal(row.Reporter, row.Accused) &&
-		entityOf(o, row.Reporter) != entityOf(o, row.Accused)
+	return len(row.Reporter) > 0 && entityOf(o, row.Reporter) != entityOf(o, row.Accused)
 }
 
 // reject ends a case in the accused's favour: decided by the resolvers, or because they did not decide. A

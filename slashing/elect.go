@@ -68,15 +68,14 @@ func elect(c *state.Context) {
 
 func sameSeat(a, b state.Seat) bool { return a.Power == b.Power && bytes.Equal(a.Key, b.Key) }
 
-// unjail lets those be elected again who asked, whose jail time is over, who have the least stake, and
-// against whom no case of class A or B is open. Others go on asking.
+// unjail lets those be elected again who asked, which Unjail allows when the jail time is over, who have the
+// least stake, and against whom no case of class A or B is open. Others go on asking.
 func unjail(c *state.Context, holders []holder) {
 	var accused map[tx.Address]bool // read when somebody asks
 	for i := range holders {
 		h := &holders[i]
 		v := h.validator
-		if !v.Jailed || !v.UnjailAsked || v.Tombstoned || v.JailedUntilMs > c.ChainTimeMs ||
-			h.stake < c.Params.Economics.StakeMin {
+		if !v.Jailed || !v.UnjailAsked || v.Tombstoned || h.stake < c.Params.Economics.StakeMin {
 			continue
 		}
 		if h.cases > 0 && accused == nil {

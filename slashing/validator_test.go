@@ -149,7 +149,9 @@ func TestWhoAskedStaysInJailWithoutStakeOrUnderAGraveCase(t *testing.T) {
 
 // TestOldMissesDoNotJailAgain: the window begins anew with the return.
 func TestOldMissesDoNotJailAgain(t *testing.T) {
-	w := jailed(t, func(p *economics.Params) { p.JailMs, p.ValidatorsMin = 1000, 6 }) // it cannot leave the set
+	w := jailed(t, func(p *economics.Params) {
+		p.JailMs, p.ValidatorsMin, p.JailMeter = 1000, 6, 300_000 // it cannot leave the set
+	})
 	w.silent[key(2)] = true
 	w.blocks(9)
 	delete(w.silent, key(2))

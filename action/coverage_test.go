@@ -217,11 +217,17 @@ func TestWhatIsAccusedStaysAtRisk(t *testing.T) {
 	r := newRisks(t, 2000)
 	id, _ := r.ask("agent-a", "gw-run", 1000)
 	accused := r.answer(id, 0)
+	address := testchain.Address(accused)
 	open := func(n uint32) {
 		r.Edit(func(o *state.Overlay) {
-			row := state.Operators.Load(o, testchain.Address(accused))
+			row := state.Operators.Load(o, address)
 			row.Cases = n
-			state.Operators.Set(o, testchain.Address(accused), row)
+			if n == 0 {
+				state.Cases.Delete(o, 1)
+			} else {
+				state.Cases.Set(o, 1, &state.Case{Accused: address[:], State: state.CaseState_CASE_STATE_OPEN})
+			}
+			state.Operators.Set(o, address, row)
 		})
 	}
 	open(1)

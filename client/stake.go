@@ -176,9 +176,9 @@ func sumOf(parts ...uint64) (sum uint64) {
 }
 
 // Earns is the stake by which an operator is rewarded for the present epoch, base units: the least that it
-// had in it, up to the cap. Who was registered during the epoch, or is suspended, earns nothing.
+// had in it (of who registered in it: none), up to the cap. Who is suspended earns nothing.
 func (v *View) Earns(o *state.Operator) uint64 {
-	if o.Suspended || o.RegisteredAtMs >= v.Epoch.StartedMs {
+	if o.Suspended {
 		return 0
 	}
 	return min(o.StakeLow, v.Params.Economics.StakeCap)

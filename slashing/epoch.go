@@ -96,7 +96,7 @@ func (s *settlement) gather() {
 
 // answerable: the whole epoch was the operator's to serve.
 func (s *settlement) answerable(l *line) bool {
-	return !l.row.Suspended && l.row.StakeLow > 0 && l.row.RegisteredAtMs < s.epoch.BeforeMs
+	return !l.row.Suspended && l.row.StakeLow > 0 // which is 0 until the end of the epoch of registration
 }
 
 // score says what the epoch is worth to the operator. A fault of the same epoch earns nothing, and counts in

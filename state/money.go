@@ -85,8 +85,8 @@ func MulDiv(a, b, c uint64) uint64 {
 }
 
 // Total counts every base unit of the chain: Σ accounts + Σ stake + Σ unbonding + Σ pools + burned. It equals
-// the genesis supply at every height (economics.md section 3). It reads all accounts and operators: for tests,
-// for metrics once in a while and for `mprd doctor`.
+// the genesis supply at every height (economics.md section 3). It reads all accounts and operators: for tests
+// and for metrics once in a while.
 func Total(o *Overlay) (total, genesis uint64) {
 	const all = int(^uint(0) >> 1)
 	Accounts.Range(o, nil, all, func(_ []byte, a *Account) bool {

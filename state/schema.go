@@ -82,7 +82,7 @@ const (
 	PoolBurnEscrow    = "burn_escrow" // burned at an epoch's end, less what the reward pool lacks
 	PoolInsurance     = "insurance"
 	PoolVoucherEscrow = "voucher_escrow" // backs every voucher
-	PoolSlashReserve  = "slash_reserve"  // slashes that can still be undone, and unclaimed whistle-blowers' shares
+	PoolSlashReserve  = "slash_reserve"  // slashes that can still be undone, unclaimed shares of reporters
 	PoolBondEscrow    = "bond_escrow"    // bonds of open cases
 )
 

@@ -28,6 +28,8 @@ type Chain struct {
 
 	staged *state.Staged // until block 1 is committed
 	nonce  uint64
+
+	genesis, burned, chainMs uint64 // as the last height had them
 }
 
 // New starts a chain from the genesis of the cast.
@@ -128,15 +130,7 @@ func (c *Chain) Commit(outcome *app.Outcome) {
 	c.AppHash, c.Height = root, outcome.Height
 	c.Votes, c.Misbehavior, c.Updates = nil, nil, outcome.Updates
 	c.TimeMs = state.ClockTable.Load(c.Overlay(), state.One{}).TimeMs
-	c.checkSupply()
-}
-
-// checkSupply holds the supply identity at every height.
-func (c *Chain) checkSupply() {
-	c.T.Helper()
-	if total, genesis := state.Total(c.Overlay()); total != genesis {
-		c.T.Fatalf("height %d: %d base units in all, genesis had %d", c.Height, total, genesis)
-	}
+	c.checkInvariants()
 }
 
 // Overlay reads the committed state. It holds the newest version open until the test ends.

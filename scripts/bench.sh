@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tables and JSON lines of docs/bench/: about five minutes on two cores. Flags are those of scripts/bench.
+# Tables and JSON lines of docs/bench/: about six minutes on two cores. Flags are those of scripts/bench.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 make build

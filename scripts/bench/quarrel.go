@@ -29,7 +29,7 @@ func (s *seats) accused(r *report) error {
 	}
 	s.absent = absentSize
 	defer func() { s.absent = 0 }()
-	return s.some(r, fmt.Sprintf("the same, %d validators did not sign", s.absent))
+	return s.some(r, fmt.Sprintf("the same, %d of 100 did not sign", s.absent))
 }
 
 // accusations commits a request of each of a thousand operators and makes an accusation of each.

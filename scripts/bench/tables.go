@@ -60,7 +60,10 @@ func tables(from, to string) error {
 	fmt.Fprintf(text, "# Tables of the last run\n\nMade by the bench from `%s`; README.md says what "+
 		"they mean.\n\n```\n%s\n```\n", filepath.Base(from), head)
 	for _, s := range sides {
-		if slices.ContainsFunc(rows, func(one row) bool { return slices.Contains(s.benches, one.Bench) }) {
+		s.benches = slices.DeleteFunc(slices.Clone(s.benches), func(bench string) bool {
+			return !slices.ContainsFunc(rows, func(one row) bool { return one.Bench == bench })
+		})
+		if len(s.benches) > 0 {
 			s.write(text, rows)
 		}
 	}
@@ -109,7 +112,10 @@ func (s *side) cell(one row) string {
 	if one.Wall > 0 {
 		cell += fmt.Sprintf(" (%.1f)", one.Wall)
 	}
-	if s.ratio && one.Floor > 0 {
+	switch {
+	case s.ratio && one.Floor >= 100:
+		cell += fmt.Sprintf(" ×%.0f", one.Floor)
+	case s.ratio && one.Floor > 0:
 		cell += fmt.Sprintf(" ×%.2f", one.Floor)
 	}
 	return cell

@@ -44,7 +44,8 @@ func unhold(c *state.Context, operator tx.Address, held uint64) {
 }
 
 // take ends a case's hold and takes at most amount of what is slashable and not held by other cases: at least
-// what was held. Active stake goes first, then what unbonds, the oldest first. The caller deposits it.
+// what was held. What unbonds goes first, the oldest first, then active stake: every case reaches that, some of
+// the others do not reach all that unbonds. The caller deposits it.
 func take(c *state.Context, operator tx.Address, amount, held, since uint64) (taken uint64) {
 	unhold(c, operator, held)
 	row := state.Operators.Load(c.Overlay, operator)
@@ -52,33 +53,32 @@ func take(c *state.Context, operator tx.Address, amount, held, since uint64) (ta
 	if taken == 0 {
 		return 0
 	}
-	active := min(taken, row.Stake)
-	row.Stake -= active
+	unbonding := takeUnbonding(c.Overlay, operator, taken, since)
+	row.Unbonding -= unbonding
+	row.Stake -= taken - unbonding
 	row.StakeLow = min(row.StakeLow, row.Stake)
-	rest := taken - active
-	row.Unbonding -= rest
 	state.Operators.Set(c.Overlay, operator, row)
-	if rest > 0 {
-		takeUnbonding(c.Overlay, operator, rest, since)
-	}
 	emitStake(c, "slashed", operator, taken)
 	return taken
 }
 
-// takeUnbonding takes rest, which is there, from the entries that began at since or later.
-func takeUnbonding(o *state.Overlay, operator tx.Address, rest, since uint64) {
+// takeUnbonding takes at most amount from the entries that began at since or later.
+func takeUnbonding(o *state.Overlay, operator tx.Address, amount, since uint64) (taken uint64) {
 	unbonding := state.Unbondings.Load(o, operator)
 	var left []state.UnbondingEntry
 	for _, entry := range unbonding.Entries {
 		if entry.StartedHeight >= since {
-			part := min(rest, entry.Amount)
+			part := min(amount-taken, entry.Amount)
 			entry.Amount -= part
-			rest -= part
+			taken += part
 		}
 		if entry.Amount > 0 {
 			left = append(left, entry)
 		}
 	}
-	unbonding.Entries = left
-	state.Unbondings.Set(o, operator, unbonding)
+	if taken > 0 {
+		unbonding.Entries = left
+		state.Unbondings.Set(o, operator, unbonding)
+	}
+	return taken
 }

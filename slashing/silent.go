@@ -24,12 +24,13 @@ func move(previous, target []Validator, risen [][]byte, urgent map[Key]Urgency, 
 	return updates, next, alarm
 }
 
-// expel takes the urgent out and moves nobody else. Where that would give a third to those whose power rose
-// and who have not signed since, only the tombstoned go: the jailed who leave so much behind them are back.
+// expel takes the urgent out and moves nobody else. Where that would leave a third or more, and more than they
+// have, to those whose power rose and who have not signed since, only the tombstoned go: the jailed who leave so
+// much behind them are back, or the chain would stand still.
 func expel(previous []Validator, risen [][]byte, urgent map[Key]Urgency, p SetParams) (
 	[]Update, []Validator, Alarm) {
 	updates, next, alarm := Plan(previous, previous, urgent, p)
-	if silentBelowThird(next, risen) || !silentBelowThird(previous, risen) {
+	if silentBelowThird(next, risen) || !silentGain(previous, next, risen) {
 		return updates, next, alarm
 	}
 	tombstoned := make(map[Key]Urgency, len(urgent))
@@ -73,16 +74,28 @@ func relieve(previous, target []Validator, risen [][]byte, urgent map[Key]Urgenc
 	return nil
 }
 
-// silentBelowThird: the risen hold less than a third of the set's power. Powers are below 2^60.
+// silentBelowThird: the risen hold less than a third of the set's power.
 func silentBelowThird(set []Validator, risen [][]byte) bool {
-	var silent, total uint64
+	silent, total := silentOf(set, risen)
+	return 3*silent < total
+}
+
+// silentGain: the risen have a larger share of next than of previous.
+func silentGain(previous, next []Validator, risen [][]byte) bool {
+	had, of := silentOf(previous, risen)
+	has, all := silentOf(next, risen)
+	return product(had, all).less(product(has, of))
+}
+
+// silentOf is the power of the risen, and of all. Powers are below 2^60.
+func silentOf(set []Validator, risen [][]byte) (silent, total uint64) {
 	for _, v := range set {
 		total += v.Power
 		if hasKey(risen, v.Key[:]) {
 			silent += v.Power
 		}
 	}
-	return 3*silent < total
+	return silent, total
 }
 
 // risenIn names, by key, whose power and share of the power are higher in next than in previous; and who of

@@ -110,6 +110,22 @@ func TestWhoIsBackIsNotExpelledForTheGoodOfTheSilent(t *testing.T) {
 	}
 }
 
+// TestWhoRoseBesideTheSilentDoesNotMakeThemMore: one who was there before counts among the silent until he has
+// signed, and with him they may have a third for some blocks. The jailed stay meanwhile.
+func TestWhoRoseBesideTheSilentDoesNotMakeThemMore(t *testing.T) {
+	previous := append(members(0, 1, 24_814), members(1, 2, 16_124)...)
+	previous = append(append(previous, members(2, 4, 24_000)...), members(4, 5, 43_000)...)
+	risen := [][]byte{keyBytes(1), keyBytes(4)}
+	urgent := map[Key]Urgency{key(0): Jailed}
+	if updates, _, _ := move(previous, previous, risen, urgent, defaults); len(updates) != 0 {
+		t.Errorf("updates %v", updates)
+	}
+	urgent[key(4)] = Jailed // the silent themselves go
+	if _, next, _ := move(previous, previous, risen, urgent, defaults); len(next) != 4 {
+		t.Errorf("next %v", next)
+	}
+}
+
 // TestOnlyAHigherShareIsAwaited: whose power rose no more than everybody's brings nothing new.
 func TestOnlyAHigherShareIsAwaited(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -44,8 +44,8 @@ func unhold(c *state.Context, operator tx.Address, held uint64) {
 }
 
 // take ends a case's hold and takes at most amount of what is slashable and not held by other cases: at least
-// what was held. What unbonds goes first, the oldest first, then active stake: every case reaches that, some of
-// the others do not reach all that unbonds. The caller deposits it.
+// what was held. What unbonds goes first, the oldest first, then active stake: every case reaches that, and
+// some do not reach all that unbonds. The caller deposits it.
 func take(c *state.Context, operator tx.Address, amount, held, since uint64) (taken uint64) {
 	unhold(c, operator, held)
 	row := state.Operators.Load(c.Overlay, operator)

@@ -24,9 +24,9 @@ func move(previous, target []Validator, risen [][]byte, urgent map[Key]Urgency, 
 	return updates, next, alarm
 }
 
-// expel takes the urgent out and moves nobody else. Where that would leave a third or more, and more than they
-// have, to those whose power rose and who have not signed since, only the tombstoned go: the jailed who leave so
-// much behind them are back, or the chain would stand still.
+// expel takes the urgent out and moves nobody else. Where that would leave a third or more, and more than
+// they have, to those whose power rose and who have not signed since, only the tombstoned go: the jailed who
+// leave so much behind them are back, or the chain would stand still.
 func expel(previous []Validator, risen [][]byte, urgent map[Key]Urgency, p SetParams) (
 	[]Update, []Validator, Alarm) {
 	updates, next, alarm := Plan(previous, previous, urgent, p)

@@ -62,19 +62,26 @@ func stakeDocument(example string, operators int) (*genesis.Document, error) {
 			Class: "agent", Entity: fmt.Sprintf("operations-%d", i), Roles: []string{"autoscaler"},
 		})
 		one := genesis.Operator{Address: key.Address(), ExecutorGroups: []string{group},
-			Stake: 10_000 * tx.UnitsPerToken, Reputation: 500_000}
-		switch {
-		case i < seatsSize:
-			one.Stake *= 2
+			Stake: stakeOf(i, operators), Reputation: 500_000}
+		if i < seatsSize {
 			doc.Validators = append(doc.Validators, genesis.Validator{
 				Operator: key.Address(), PublicKey: castKey("consensus", i).PublicKey().Key,
 			})
-		case i >= operators-seatsSize:
-			one.Stake *= 3
 		}
 		doc.Operators = append(doc.Operators, one)
 	}
 	return doc, doc.Validate()
+}
+
+// stakeOf the i-th of so many operators, base units.
+func stakeOf(i, operators int) uint64 {
+	switch {
+	case i < seatsSize:
+		return 20_000 * tx.UnitsPerToken
+	case i >= operators-seatsSize:
+		return 30_000 * tx.UnitsPerToken
+	}
+	return 10_000 * tx.UnitsPerToken
 }
 
 // seats are an application whose validators all sign, as CometBFT has them: an update of one block counts

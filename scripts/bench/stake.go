@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 
+	"mprd/economics"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -172,13 +174,33 @@ func (s *seats) epochs(r *report) error {
 		if err != nil {
 			return err
 		}
-		if s.toldOf(state.EventEpoch, "paid") == "0" || s.toldOf(state.EventEpoch, "vouchers") == "0" {
-			return fmt.Errorf("block %d: an epoch without rewards or vouchers", s.height)
+		if err := s.allEarned(); err != nil {
+			return err
 		}
 	}
 	r.series(beating)
 	r.series(settling)
 	return nil
+}
+
+// allEarned holds that the epoch that the last block settled was worth something to everybody: a reward for
+// each token of stake, and vouchers.
+func (s *seats) allEarned() error {
+	p := &stakeParams().Economics
+	var targets uint64
+	for i := range stakersMax {
+		target, _, err := p.RewardTarget(stakeOf(i, stakersMax), economics.PPM, 0)
+		if err != nil {
+			return err
+		}
+		targets += target
+	}
+	paid, vouchers := s.toldOf(state.EventEpoch, "paid"), s.toldOf(state.EventEpoch, "vouchers")
+	earned, err := strconv.ParseUint(paid, 10, 64)
+	if err == nil && (earned < targets || vouchers == "0") {
+		err = fmt.Errorf("block %d: rewards of %s u, want %d and vouchers: %s", s.height, paid, targets, vouchers)
+	}
+	return err
 }
 
 // free holds that what do has done cost an operator nothing.

@@ -72,8 +72,8 @@ func freeCoverage(c *state.Context, operator tx.Address, entity string, value ui
 	state.CoverageShares.Set(c.Overlay, key, his)
 }
 
-// ReleaseCoverage is the block's step "coverage": values that are final are at risk no more. While cases are
-// open against an operator its own stay reserved, and are looked at again as much later.
+// ReleaseCoverage is the block's step "coverage": values that are final are at risk no more. A case puts
+// nothing off: what it holds covers nothing else meanwhile (candidateOf).
 func ReleaseCoverage(c *state.Context) {
 	type entry struct {
 		due state.Due
@@ -90,21 +90,9 @@ func ReleaseCoverage(c *state.Context) {
 		return true
 	})
 	for _, e := range over {
-		var kept [][]byte
-		for _, raw := range e.row.Operators {
-			operator := tx.AddressFrom(raw)
-			if state.Operators.Load(c.Overlay, operator).Cases > 0 {
-				kept = append(kept, raw)
-				continue
-			}
-			freeCoverage(c, operator, e.row.Entity, e.row.Units)
+		for _, operator := range e.row.Operators {
+			freeCoverage(c, tx.AddressFrom(operator), e.row.Entity, e.row.Units)
 		}
 		state.Reservations.Delete(c.Overlay, e.due)
-		if len(kept) > 0 {
-			again := state.Due{AtMs: c.ChainTimeMs + c.Params.Economics.FinalityMs, ID: e.due.ID}
-			state.Reservations.Set(c.Overlay, again, &state.Reservation{
-				Entity: e.row.Entity, Units: e.row.Units, Operators: kept,
-			})
-		}
 	}
 }

@@ -212,39 +212,51 @@ func TestAValueIsAtRiskUntilItIsFinal(t *testing.T) {
 	}
 }
 
-// TestWhatIsAccusedStaysAtRisk: an operator's values are put off while cases are open against it, and only its.
-func TestWhatIsAccusedStaysAtRisk(t *testing.T) {
+// TestACaseTakesNoMoreCoverageThanItHolds: what it holds covers nothing, but it puts off no value that is final:
+// a bond of the minimum would freeze all that an executor can bear.
+func TestACaseTakesNoMoreCoverageThanItHolds(t *testing.T) {
 	r := newRisks(t, 2000)
 	id, _ := r.ask("agent-a", "gw-run", 1000)
-	accused := r.answer(id, 0)
-	address := testchain.Address(accused)
-	open := func(n uint32) {
+	r.answer(id, 0)
+	half := func(on bool) {
 		r.Edit(func(o *state.Overlay) {
-			row := state.Operators.Load(o, address)
-			row.Cases = n
-			if n == 0 {
-				state.Cases.Delete(o, 1)
-			} else {
-				state.Cases.Set(o, 1, &state.Case{Accused: address[:], State: state.CaseState_CASE_STATE_OPEN})
+			for i, name := range testchain.Names() {
+				address := testchain.Address(name)
+				row, ok := state.Operators.Get(o, address)
+				if !ok {
+					continue
+				}
+				row.Cases, row.Held = 0, 0
+				state.Cases.Delete(o, uint64(i))
+				if on {
+					row.Cases, row.Held = 1, row.Stake/2
+					state.Cases.Set(o, uint64(i), &state.Case{
+						Accused: address[:], State: state.CaseState_CASE_STATE_OPEN, Held: row.Held,
+					})
+				}
+				state.Operators.Set(o, address, row)
 			}
-			state.Operators.Set(o, address, row)
 		})
 	}
-	open(1)
-	for range 12 {
+	half(true)
+	for range 5 {
 		r.BlockAfter(500)
 		r.check()
 	}
-	if r.reserved(accused) != 1000 || r.all() != 1000 {
-		t.Fatalf("%d of %d at risk", r.reserved(accused), r.all())
+	if r.all() != 0 {
+		t.Errorf("%d at risk when it is final, and a case open", r.all())
 	}
-	open(0)
+	_, result := r.ask("agent-a", "gw-run", 3_750_001)
+	wants(t, result, tx.CodeNoCapacity)
+	id, result = r.ask("agent-a", "gw-run", 3_750_000)
+	wants(t, result, nil)
+	r.answer(id, 0)
+	half(false)
 	for range 5 {
 		r.BlockAfter(500)
 	}
-	if r.all() != 0 {
-		t.Errorf("%d at risk when the case is over", r.all())
-	}
+	_, result = r.ask("agent-a", "gw-run", 7_500_000)
+	wants(t, result, nil)
 }
 
 // TestNoValueCostsNoRow; and a value has its price.

@@ -21,12 +21,13 @@ type candidate struct {
 	operator tx.Address
 	entity   string
 	weight   uint64
-	stake    uint64  // base units
+	stake    uint64  // that no case holds, base units
 	reserved *uint64 // of it, value at risk so far; of the block, nil where nobody asks
 }
 
 // candidateOf gives a member's weight: min(E, E_cap) · reputation (ppm), in base units (protocol.md section
-// 7). Whoever has no stake or is suspended weighs nothing and is not drawn.
+// 7). Whoever has no stake or is suspended weighs nothing and is not drawn. What open cases hold of a stake
+// covers no value at risk: it may be lost already, and a bond that holds it must not freeze the rest.
 func candidateOf(c *state.Context, m *state.Member) (candidate, uint64) {
 	address := tx.AddressFrom(m.Operator)
 	operator := state.Operators.Load(c.Overlay, address)
@@ -34,7 +35,8 @@ func candidateOf(c *state.Context, m *state.Member) (candidate, uint64) {
 		return candidate{}, 0
 	}
 	weight := state.MulDiv(min(operator.Stake, c.Params.Economics.StakeCap), operator.Reputation, 1_000_000)
-	return candidate{operator: address, entity: m.Entity, weight: weight, stake: operator.Stake}, weight
+	free := operator.Stake + operator.Unbonding - operator.Held // never below 0: slashing's hold
+	return candidate{operator: address, entity: m.Entity, weight: weight, stake: min(operator.Stake, free)}, weight
 }
 
 // pool is a group's candidates, as every action of one block is drawn from them.

@@ -80,13 +80,13 @@ func TestAKeyRegisteredByTxJoinsCometBFTsSetAndIsJailed(t *testing.T) {
 	if err != nil || sent.CheckTx.Code != 0 || sent.TxResult.Code != 0 {
 		t.Fatalf("%v, %+v", err, sent)
 	}
-	newcomer := string(testchain.Key("node-5").PublicKey().Key)
+	newcomer := testchain.Key("node-5").PublicKey().Key
 	powers := n.signers(t, 2)
-	if power := powers[newcomer]; power <= 0 || power*2 >= 20_000 {
+	if power := powers[string(newcomer)]; power <= 0 || power*2 >= 20_000 {
 		t.Errorf("the newcomer has %d of %v", power, powers)
 	}
 	n.reach(t, sent.Height+20)
-	if powers := n.signers(t, 1); powers[newcomer] != 0 {
+	if powers := n.signers(t, 1); powers[string(newcomer)] != 0 {
 		t.Errorf("left are %v", powers)
 	}
 	if got := counts(t, n.Metrics(), "mprd_validators"); got[""] != 1 {

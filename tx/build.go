@@ -102,7 +102,7 @@ func (m *Body) checkParts() error {
 		}
 	}
 	var route *Route
-	absent := m.Message == nil
+	var absent bool
 	switch message := m.Message.(type) {
 	case *Body_RequestAction:
 		absent, route = message.RequestAction.lacksOp(), message.RequestAction.GetRoute()

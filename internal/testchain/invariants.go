@@ -51,7 +51,7 @@ func (c *Chain) supply(o *state.Overlay) error {
 func (c *Chain) clock(o *state.Overlay) error {
 	now, gap := state.ClockTable.Load(o, state.One{}).ChainTimeMs, state.ParamsTable.Load(o, state.One{}).GapMs
 	if c.chainMs > 0 && (now < c.chainMs || now > c.chainMs+gap) {
-		return fmt.Errorf("C went from %d to %d, GAP %d", c.chainMs, now, gap)
+		return fmt.Errorf("clock: C went from %d to %d, GAP %d", c.chainMs, now, gap)
 	}
 	c.chainMs = now
 	return nil

@@ -35,8 +35,7 @@ func candidateOf(c *state.Context, m *state.Member) (candidate, uint64) {
 		return candidate{}, 0
 	}
 	weight := state.MulDiv(min(operator.Stake, c.Params.Economics.StakeCap), operator.Reputation, 1_000_000)
-	free := operator.Stake + operator.Unbonding - operator.Held // never below 0: slashing's hold
-	return candidate{operator: address, entity: m.Entity, weight: weight, stake: min(operator.Stake, free)}, weight
+	return candidate{operator: address, entity: m.Entity, weight: weight, stake: operator.Unheld()}, weight
 }
 
 // pool is a group's candidates, as every action of one block is drawn from them.

@@ -53,10 +53,10 @@ func (v *View) Standing(ctx context.Context, a tx.Address) (*Standing, error) {
 	}
 	s.Entity, s.Unbonding, s.Vouchers = printable(account.Entity), unbonding.Entries, vouchers.Lots
 	s.Reserved = reserved.Units
-	if s.Covers, err = v.Params.Economics.StakeCoverage(s.Operator.Stake, false); err != nil {
+	if s.Covers, err = v.Params.Economics.StakeCoverage(s.Operator.Unheld(), false); err != nil {
 		return nil, badProof("stake of %s: %w", a, err)
 	}
-	if s.Witnessed, err = v.Params.Economics.StakeCoverage(s.Operator.Stake, true); err != nil {
+	if s.Witnessed, err = v.Params.Economics.StakeCoverage(s.Operator.Unheld(), true); err != nil {
 		return nil, badProof("stake of %s: %w", a, err)
 	}
 	if err := v.validates(ctx, s); err != nil {

@@ -111,6 +111,11 @@ func Total(o *Overlay) (total, genesis uint64) {
 	return total + supply.Burned, supply.Genesis
 }
 
+// Unheld is the active stake that no open case holds, base units: what can cover value at risk.
+func (m *Operator) Unheld() uint64 {
+	return min(m.Stake, m.Stake+m.Unbonding-m.Held) // never more is held than is there
+}
+
 // HasRole reports a role of the account; roles are few.
 func (m *Account) HasRole(role string) bool {
 	for _, r := range m.Roles {

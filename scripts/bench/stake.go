@@ -258,6 +258,9 @@ func (s *seats) replaced(r *report) error {
 	if err := s.untilEpoch(&series{}); err != nil {
 		return err
 	}
+	if len(s.answer.ValidatorUpdates) == 0 {
+		return fmt.Errorf("block %d: others were elected, and nobody comes", s.height)
+	}
 	changing := &series{label: "100 validators make room for 100 others"}
 	began := s.height
 	for quiet := 0; quiet < 5; quiet++ { // who comes has to sign before others go

@@ -70,9 +70,11 @@ func report(c *state.Context, m *tx.ProposeSlash) (f *finding, err error) {
 }
 
 // forestalled is the open case in which somebody reported the same infraction although the signer committed
-// himself earlier than he, or before there was a case; nil if there is none.
+// himself earlier than he, or before there was a case; nil if there is none. Who is linked to the accused
+// takes nobody's place, and does not keep it by a commitment: he knows of every infraction before all others,
+// has no share of the slash, and would only see to it that nobody has.
 func forestalled(c *state.Context, f *finding) (number uint64, row *state.Case) {
-	if f.class != state.CaseClass_CASE_CLASS_OBJECTIVE || f.committed == 0 {
+	if f.class != state.CaseClass_CASE_CLASS_OBJECTIVE || f.committed == 0 || !unlinked(c.Overlay, f) {
 		return 0, nil
 	}
 	number = state.Infractions.Load(c.Overlay, f.key()).Case
@@ -81,13 +83,18 @@ func forestalled(c *state.Context, f *finding) (number uint64, row *state.Case) 
 		return 0, nil
 	}
 	earliest := row.OpenedHeight
-	if row.CommittedHeight > 0 {
+	if row.CommittedHeight > 0 && external(c.Overlay, row) {
 		earliest = row.CommittedHeight
 	}
 	if f.committed >= earliest || bytes.Equal(row.Reporter, f.reporter[:]) {
 		return 0, nil
 	}
 	return number, row
+}
+
+// unlinked: the reporter would have a share of the slash. See external.
+func unlinked(o *state.Overlay, f *finding) bool {
+	return entityOf(o, f.reporter[:]) != entityOf(o, f.accused[:])
 }
 
 // takeOver makes the signer the reporter of the case. What proves it stays what it is. A guardian who is

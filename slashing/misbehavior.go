@@ -2,7 +2,6 @@ package slashing
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"slices"
 
 	"mprd/state"
@@ -45,10 +44,7 @@ func PunishMisbehavior(c *state.Context) {
 // stake is on its way out already, and that stake still answers for it (ADR 24).
 func backedSince(c *state.Context, operator tx.Address, m *state.Misbehavior) (since uint64) {
 	since = m.Height
-	high, backing := bits.Mul64(m.Power, c.Params.Economics.PowerUnit)
-	if high > 0 {
-		backing = tx.SupplyMax
-	}
+	backing := backingOf(&c.Params.Economics, m.Power)
 	found := slashable(c.Overlay, operator, since)
 	entries := state.Unbondings.Load(c.Overlay, operator).Entries // oldest first
 	for _, entry := range slices.Backward(entries) {

@@ -30,6 +30,7 @@ func PlanValidators(c *state.Context) {
 	if len(updates) == 0 && string(alarm) == mirror.Alarm {
 		return
 	}
+	before := mirror.Seats
 	if len(updates) > 0 {
 		mirror.Risen = risenIn(previous, next, mirror.Risen)
 		mirror.Seats, mirror.Height = seatsOf(next), c.Height
@@ -38,6 +39,7 @@ func PlanValidators(c *state.Context) {
 	mirror.Alarm = string(alarm)
 	state.ValidatorTable.Set(c.Overlay, state.One{}, mirror)
 	tell(c, updates, next, alarm)
+	prolong(c, before, c.Updates)
 }
 
 func anyOf(set []Validator, urgent map[Key]Urgency) bool {

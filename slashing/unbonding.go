@@ -28,35 +28,44 @@ func ReleaseUnbonding(c *state.Context) {
 	}
 }
 
-// release pays out an operator's entries that are over. Those that are not have index entries of their own.
+// release pays out an operator's entries that are over, above what open cases hold and what its power in the
+// set stands on. Those that are not over have index entries of their own.
 func release(c *state.Context, operator tx.Address) {
 	unbonding := state.Unbondings.Load(c.Overlay, operator)
 	row := state.Operators.Load(c.Overlay, operator)
-	free := row.Stake + row.Unbonding - row.Held
+	backing := backs(c, row)
+	free := row.Stake + row.Unbonding - max(row.Held, backing)
 	var left []state.UnbondingEntry
-	var paid uint64
-	waits := false
+	var paid, again uint64
+	changed := false
 	for _, entry := range unbonding.Entries {
+		before := entry
 		switch {
 		case entry.EndsMs > c.ChainTimeMs:
 		case entry.EndsHeight > c.Height:
-			waits = true
+			again = sooner(again, blocksMs(c, entry.EndsHeight-c.Height))
 		default:
 			entry.Due = true
 			part := min(entry.Amount, free)
 			entry.Amount -= part
 			free -= part
 			paid += part
+			if entry.Amount > 0 && backing > row.Held {
+				again = sooner(again, max(c.Params.GapMs, c.Params.EpochMs))
+			}
 		}
+		changed = changed || entry != before
 		if entry.Amount > 0 {
 			left = append(left, entry)
 		}
 	}
-	unbonding.Entries = left
-	state.Unbondings.Set(c.Overlay, operator, unbonding)
-	if waits { // for blocks
-		again := state.Expiry{AtMs: c.ChainTimeMs + c.Params.GapMs, Operator: operator}
-		state.UnbondingDue.Set(c.Overlay, again, &state.Index{Present: true})
+	if again > 0 {
+		expiry := state.Expiry{AtMs: c.ChainTimeMs + again, Operator: operator}
+		state.UnbondingDue.Set(c.Overlay, expiry, &state.Index{Present: true})
+	}
+	if changed {
+		unbonding.Entries = left
+		state.Unbondings.Set(c.Overlay, operator, unbonding)
 	}
 	if paid == 0 {
 		return
@@ -70,4 +79,18 @@ func release(c *state.Context, operator tx.Address) {
 		Step: "unbonding", Operator: operator[:], Amount: paid,
 	}}})
 	emitStake(c, "released", operator, paid)
+}
+
+// sooner of two waits, ms of C; 0 is none.
+func sooner(a, b uint64) uint64 {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+// blocksMs is after how long, on C, so many blocks are worth looking for again: half of what they take at the
+// target rate, so that each look halves the rest. Looking in every block would cost more than the release.
+func blocksMs(c *state.Context, blocks uint64) uint64 {
+	return max(c.Params.GapMs, blocks*c.Params.Economics.TargetBlockMs/2) // about report_ms at most
 }

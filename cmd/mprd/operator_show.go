@@ -42,7 +42,7 @@ type unbondingView struct {
 	Amount uint64           `json:"amount"`
 	Since  uint64           `json:"since_height"` // slashable for what was done up to here
 	Ends   client.Countdown `json:"ends"`
-	Due    bool             `json:"due"` // only a case holds it
+	Due    bool             `json:"due"` // only a case, or power in the set, holds it
 }
 
 // scoreView is what the present epoch has come to so far.
@@ -177,7 +177,7 @@ func (v *operatorView) text(w io.Writer) {
 	for _, u := range v.Unbonding {
 		when := "back " + u.Ends.String()
 		if u.Due {
-			when = "over, but an open case holds it"
+			when = "over, but an open case or its power in the set holds it"
 		}
 		fmt.Fprintf(w, "unbonding   %s tokens, since height %d: %s\n", tokens(u.Amount), u.Since, when)
 	}

@@ -119,6 +119,7 @@ func (a *Application) Commit(context.Context, *abcitypes.RequestCommit) (_ *abci
 	if n := len(a.finalized.results); n > 0 {
 		a.log.Info().Uint64("height", outcome.Height).Int("txs", n).Hex("app_hash", root).Msg("block committed")
 	}
+	a.tell(outcome.Height, a.finalized.results, outcome.Events)
 	a.metrics.executed(a.finalizedTxs, a.finalized.results, a.verifier)
 	a.publish(outcome, root)
 	a.lookup.follow(outcome.Head.Size-uint64(len(leaves)), leaves)
@@ -159,6 +160,7 @@ func (a *Application) publish(outcome *app.Outcome, root []byte) {
 		a.head = outcome.Head
 	}
 	a.metrics.committed(a.committed, a.head, a.nonces.Len(), a.verifier)
+	a.takeStock(time.Now())
 }
 
 // pruneEvery is how many blocks pass between two prunings of old versions.

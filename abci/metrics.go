@@ -29,6 +29,9 @@ type metrics struct {
 	hits     prometheus.Gauge
 	misses   prometheus.Gauge
 	set      setMetrics
+	epoch    prometheus.Gauge
+	pools    *prometheus.GaugeVec
+	stock    *stock
 }
 
 // setMetrics are of the validator set as CometBFT was last told.
@@ -45,6 +48,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		r.MustRegister(c)
 		return c
 	}
+	labelled := func(name, help, label string) *prometheus.GaugeVec {
+		options := prometheus.GaugeOpts{Namespace: Namespace, Name: name, Help: help}
+		g := prometheus.NewGaugeVec(options, []string{label})
+		r.MustRegister(g)
+		return g
+	}
 	m := &metrics{
 		txs: counter("txs_total",
 			"Transactions of committed blocks: what was asked (none: without effect), which gates refused, why.",
@@ -59,6 +68,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		waiting: gauge("pending_actions", "Actions that wait for people."),
 		hits:    gauge("signature_cache_hits", "Signatures that were known to be good."),
 		misses:  gauge("signature_cache_misses", "Signatures that had to be verified."),
+		epoch:   gauge("epoch", "Number of the epoch that goes on."),
+		pools:   labelled("pool", "Base units in each pool.", "pool"),
+		stock:   newStock(gauge, labelled("cases_open", "Cases that are not over, by class.", "class")),
 		set: setMetrics{
 			size:   gauge("validators", "Validators in the set."),
 			power:  gauge("validators_power", "Voting power of the set."),
@@ -133,6 +145,10 @@ func (m *metrics) committed(c *app.Committed, head audit.Head, nonces int, v *ve
 	m.set.alarm.Set(0)
 	if status.Alarm != "" {
 		m.set.alarm.Set(1)
+	}
+	m.epoch.Set(float64(status.Epoch))
+	for _, pool := range status.Pools {
+		m.pools.WithLabelValues(pool.Name).Set(float64(pool.Units)) // at most 10^15: exact
 	}
 	m.hits.Set(float64(v.hits.Load()))
 	m.misses.Set(float64(v.misses.Load()))

@@ -99,6 +99,15 @@ type Status struct {
 	Power       uint64 // theirs together
 	JailedPower uint64 // that was jailed in the last hour, ppm of the set's
 	Alarm       string // why the set is not what it ought to be; empty when all is well
+
+	Epoch uint64       // that goes on
+	Pools []PoolStatus // as state.PoolNames orders them
+}
+
+// PoolStatus is what a pool holds.
+type PoolStatus struct {
+	Name  string
+	Units uint64
 }
 
 // Status reads the committed clock and counters.
@@ -109,10 +118,14 @@ func (c *Committed) Status() Status {
 		Height: c.clock.Height, TimeMs: c.clock.TimeMs, ChainTimeMs: c.clock.ChainTimeMs,
 		Pending:    state.PendingCountTable.Load(o, state.One{}).Units,
 		Validators: len(set.Seats), Alarm: set.Alarm,
+		Epoch:       state.EpochTable.Load(o, state.One{}).Number,
 		JailedPower: slashing.JailedPower(&state.Context{Overlay: o, ChainTimeMs: c.clock.ChainTimeMs}),
 	}
 	for i := range set.Seats {
 		s.Power += set.Seats[i].Power
+	}
+	for _, name := range state.PoolNames() {
+		s.Pools = append(s.Pools, PoolStatus{name, state.Pools.Load(o, name).Units})
 	}
 	return s
 }

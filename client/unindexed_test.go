@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
 	"os"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 
 	"mprd/abci"
 	"mprd/internal/testchain"
+	"mprd/tx"
 )
 
 // startUnindexed starts a real chain of one validator whose CometBFT has indexer = "null".
@@ -73,6 +75,9 @@ func TestANodeWithoutAnIndexAnswers(t *testing.T) {
 	} {
 		raws[name] = n.signed("human-a", message)
 	}
+	accused := n.accusation(nil)
+	accused.BondMax = 1_000 * tx.UnitsPerToken
+	raws["an accusation"] = n.signed("outsider", reportOf(accused))
 	for name, raw := range raws {
 		done := n.commitTx(raw)
 		if _, err := n.findIndexed(n.ctx, done.Hash); err == nil || !strings.Contains(err.Error(), "disabled") {
@@ -96,5 +101,18 @@ func TestANodeWithoutAnIndexAnswers(t *testing.T) {
 			no != nil && no.Code != done.Code {
 			t.Errorf("%s: %+v, want %+v", name, done, want)
 		}
+	}
+	opened, err := n.Wait(n.ctx, sha256.Sum256(raws["an accusation"]))
+	ok(t, err)
+	exhibit := &tx.Exhibit{Statement: "the rules allow it"}
+	dispute := func(b *tx.Body) {
+		b.Message = &tx.Body_Dispute{Dispute: &tx.Dispute{Case: 1, BondMax: accused.BondMax, Exhibit: exhibit}}
+	}
+	disputed := n.commitTx(n.signed("agent-a", dispute))
+	if ok(t, disputed.Err()); opened.Result.Case != 1 || disputed.Result.Case != 1 {
+		t.Errorf("opened case %d, disputed case %d", opened.Result.Case, disputed.Result.Case)
+	}
+	if again := n.commitTx(n.signed("agent-a", dispute)); again.Code == nil || again.Result.Case != 0 {
+		t.Errorf("what was refused: %+v", again)
 	}
 }

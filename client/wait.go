@@ -16,8 +16,8 @@ import (
 )
 
 // Committed is a tx's place in the chain and what it came to there. Found in the audit log instead of
-// CometBFT's index, it has the code's text for Log, no execution fee, of a cancelled action no count of
-// approvals, and of a receipt that tells of a failure no state.
+// CometBFT's index, it has the code's text for Log, no execution fee, of a cancelled action and of a
+// verdict on a case no count of approvals, and of a receipt that tells of a failure no state.
 type Committed struct {
 	Hash   tx.Digest
 	Height int64
@@ -130,7 +130,7 @@ func (c *Client) findRecorded(ctx context.Context, hash tx.Digest) (*Committed, 
 			return nil, err
 		}
 		if done != nil && done.Hash == hash { // else the hash is an action's id
-			return done, nil
+			return done, c.findCase(ctx, done)
 		}
 	}
 	return nil, fmt.Errorf("%w: no record of tx %x", ErrNotFound, hash)

@@ -72,7 +72,7 @@ var (
 	CodeMempoolFull = code(SpaceAdmit, 10, "the mempool is full but for receipts",
 		"wait for a block and send again")
 
-	CodeNotOperator   = code(SpaceAction, 1, "signer is not a registered operator", "register first")
+	CodeNotOperator   = code(SpaceAction, 1, "signer is not a registered operator", "`mprd operator register`")
 	CodeUnknownTarget = code(SpaceAction, 2, "no such target", "see `mprd query targets`")
 	CodeOutOfBounds   = code(SpaceAction, 3, "parameters outside the target's bounds", "see `mprd query target`")
 	CodeResources     = code(SpaceAction, 4, "resources above R_MAX", "ask for less")
@@ -103,9 +103,9 @@ var (
 		"have the policy or the committee mended")
 	CodeNotRequester = code(SpaceAction, 21, "only the requester cancels",
 		"reject it instead, if you are an approver")
-	CodeSuspended  = code(SpaceAction, 22, "operator is suspended", "wait until the suspension ends")
+	CodeSuspended  = code(SpaceAction, 22, "operator is suspended", "wait: `mprd operator show` says until when")
 	CodeNoCapacity = code(SpaceAction, 23, "nobody can execute for the target's group",
-		"wait for executors of that group")
+		"wait for executors of that group, or until more of their coverage is free")
 	CodeValueAtRisk = code(SpaceAction, 24, "value at risk below the target's floor",
 		"declare at least the floor")
 
@@ -129,13 +129,14 @@ var (
 	CodeResourcesUsed = code(SpaceAction, 35, "receipt tells of more resources than the action may use",
 		"report FAILED with the reason limit")
 
-	CodeFunds      = code(SpaceAccount, 1, "balance below the amount", "send less")
+	CodeFunds      = code(SpaceAccount, 1, "balance below the amount", "send or stake less")
 	CodeToSelf     = code(SpaceAccount, 2, "sender and recipient are the same", "name another recipient")
 	CodeKeyTaken   = code(SpaceAccount, 3, "key already belongs to an account", "make a new key")
-	CodeRegistered = code(SpaceAccount, 4, "already a registered operator", "nothing to do")
+	CodeRegistered = code(SpaceAccount, 4, "already a registered operator", "add stake: `mprd operator bond`")
 	CodeNoEntity   = code(SpaceAccount, 5, "an account without an entity executes nothing",
 		"register without executor groups")
-	CodeOperatorMax = code(SpaceAccount, 6, "no room for another operator", "wait until one leaves")
+	CodeOperatorMax = code(SpaceAccount, 6, "no room for another operator",
+		"register with a stake: half of the places are for operators that have one")
 
 	CodeAccountDust = code(SpaceAccount, 7, "too little for an account to hold",
 		"send, and keep, at least the parameter account_units_min")

@@ -126,12 +126,14 @@ func (s *session) dispute(number uint64, a *argument) (*tx.Dispute, error) {
 	if m.Exhibit, err = v.Exhibit(s.ctx(), indexes, a.statement); err != nil {
 		return nil, err
 	}
-	first := c.State == state.CaseState_CASE_STATE_OPEN && tx.AddressFrom(c.Accused) == signer
 	row := caseRowOf(v, c)
 	say(s.cmd, "case %s", row.line())
-	if !first {
+	switch open := c.State == state.CaseState_CASE_STATE_OPEN; {
+	case !open:
 		say(s.cmd, "this adds evidence and costs no bond")
 		return m, nil
+	case tx.AddressFrom(c.Accused) != signer:
+		return nil, s.foreseen(tx.CodeCaseState, "case %d is open: the accused alone can contest it", number)
 	}
 	bond, err := v.DisputeBond(c)
 	if err != nil {
@@ -228,6 +230,9 @@ func claimCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := s.sayCase(number); err != nil {
+				return err
+			}
 			m := &tx.ClaimReward{Case: number}
 			return s.submit(&tx.Body{Message: &tx.Body_ClaimReward{ClaimReward: m}})
 		}),
@@ -246,13 +251,16 @@ type caseRow struct {
 	Reporter   string           `json:"reporter,omitempty"` // absent: the chain itself
 	State      string           `json:"state"`
 	Amount     uint64           `json:"amount"` // at stake, base units
-	Due        client.Countdown `json:"due"`    // when it moves by itself
+	Due        client.Countdown `json:"due"`    // when it moves by itself, or is closed
+
+	over bool // nothing is decided any more
 }
 
 func caseRowOf(v *client.View, c client.NumberedCase) caseRow {
 	row := caseRow{
 		Number: c.Number, Class: c.ClassName()[:1], Infraction: c.Infraction.Name(), About: c.Subject(),
 		Accused: tx.AddressFrom(c.Accused).String(), State: c.StateName(), Amount: c.Amount, Due: v.Until(c.DueMs),
+		over: c.Over(),
 	}
 	if len(c.Reporter) > 0 {
 		row.Reporter = tx.AddressFrom(c.Reporter).String()
@@ -261,6 +269,10 @@ func caseRowOf(v *client.View, c client.NumberedCase) caseRow {
 }
 
 func (r *caseRow) line() string {
-	return fmt.Sprintf("%d  %s %s of %s, %s: %s, %s tokens; moves %s", r.Number, r.Class, r.Infraction,
-		r.Accused, r.About, r.State, tokens(r.Amount), r.Due)
+	moves := "moves"
+	if r.over {
+		moves = "closed"
+	}
+	return fmt.Sprintf("%d  %s %s of %s, %s: %s, %s tokens; %s %s", r.Number, r.Class, r.Infraction,
+		r.Accused, r.About, r.State, tokens(r.Amount), moves, r.Due)
 }

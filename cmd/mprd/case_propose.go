@@ -231,6 +231,16 @@ func (s *session) propose(f *reportFlags) error {
 	if m.BondMax, err = f.bond(stakes.Bond); err != nil {
 		return err
 	}
+	switch objective := m.GetAccusation() == nil; {
+	case stakes.Claim == 0:
+		return s.foreseen(tx.CodeNotAccusable, "the accused has no stake that could be taken: %s",
+			tx.AddressFrom(m.Accused))
+	case stakes.Executed:
+		return s.foreseen(tx.CodeInfractionKnown, "the slash of this infraction was executed: case %d", stakes.Open)
+	case !objective && m.BondMax < stakes.Bond:
+		return s.foreseen(tx.CodeBondMax, "the bond is %s tokens, --bond-max %s", tokens(stakes.Bond),
+			tokens(m.BondMax))
+	}
 	body := &tx.Body{Message: &tx.Body_ProposeSlash{ProposeSlash: m}}
 	objective := m.GetAccusation() == nil
 	if objective && !f.noCommit {

@@ -42,6 +42,9 @@ its rows go, and the log alone tells of it.`,
 					for i := range view.Cases {
 						fmt.Fprintln(w, view.Cases[i].line())
 					}
+					if len(view.Cases) == 0 {
+						fmt.Fprintln(w, "no case is open"+map[bool]string{false: ", or kept"}[open])
+					}
 					view.provenView.text(w)
 				})
 			})
@@ -167,8 +170,8 @@ func (view *caseView) fill(v *client.View, c client.NumberedCase) {
 	view.Statement, view.Opened, view.Since = client.Printable(c.Statement), c.OpenedMs, c.InfractionHeight
 	view.Committed, view.Ahead = c.CommittedHeight, c.Ahead()
 	view.Money = caseMoney{c.Amount, c.Held, c.Bond, c.DisputeBond, c.Executed, c.Whistle, c.Reserved}
-	view.Resolvers = committeeOf(c.ResolversMin, c.Resolvers)
-	view.Guardians = committeeOf(c.GuardiansMin, c.Guardians)
+	view.Resolvers = committeeOf(c.ResolversMin, c.Resolvers, "confirm")
+	view.Guardians = committeeOf(c.GuardiansMin, c.Guardians, "cancel")
 	if c.Suspended {
 		view.Bars = append(view.Bars, "the accused is suspended")
 	}
@@ -191,17 +194,42 @@ func (view *caseView) fromLog(v *client.View, records []*audit.Record) {
 	view.Ahead = []string{"it is closed: the log alone tells of it"}
 }
 
-func committeeOf(needed uint32, list []state.Resolver) committeeView {
+// committeeOf lists who decides; yes is what their approval means.
+func committeeOf(needed uint32, list []state.Resolver, yes string) committeeView {
 	c := committeeView{Needed: needed, Members: []voteView{}}
 	for i := range list {
 		r := &list[i]
 		vote := voteView{Address: tx.AddressFrom(r.Address).String(), Entity: client.Printable(r.Entity)}
-		if r.Verdict != tx.Verdict_VERDICT_UNSPECIFIED {
+		switch r.Verdict {
+		case tx.Verdict_VERDICT_UNSPECIFIED:
+		case tx.Verdict_VERDICT_APPROVE:
+			vote.Verdict = yes
+		default:
 			vote.Verdict = strings.ToLower(strings.TrimPrefix(r.Verdict.String(), "VERDICT_"))
 		}
 		c.Members = append(c.Members, vote)
 	}
 	return c
+}
+
+// decidable: some verdict has, or can still have, as many entities as it needs.
+func (c *committeeView) decidable() bool {
+	said := make(map[string]string) // by entity; none yet: empty
+	for _, m := range c.Members {
+		if said[m.Entity] == "" {
+			said[m.Entity] = m.Verdict
+		}
+	}
+	counts, most := make(map[string]int), 0
+	for _, verdict := range said {
+		counts[verdict]++
+	}
+	for verdict, n := range counts {
+		if verdict != "" {
+			most = max(most, n)
+		}
+	}
+	return most+counts[""] >= int(c.Needed)
 }
 
 func (c *committeeView) text(w io.Writer, name string) {
@@ -211,9 +239,17 @@ func (c *committeeView) text(w io.Writer, name string) {
 		}
 		fmt.Fprintf(w, "%-11s %s of %s: %s\n", name, m.Address, orDash(m.Entity), orDash(m.Verdict))
 	}
-	if len(c.Members) > 0 {
-		fmt.Fprintf(w, "            %d entities decide\n", c.Needed)
+	if c.Needed == 0 {
+		return
 	}
+	line := fmt.Sprintf("%d entities decide", c.Needed)
+	if !c.decidable() {
+		line += ": they cannot, too few are left who could agree"
+	}
+	if len(c.Members) > 0 {
+		name = ""
+	}
+	fmt.Fprintf(w, "%-11s %s\n", name, line)
 }
 
 // evidenceView says in words what evidence holds.
@@ -239,6 +275,8 @@ func momentText(c *audit.Case) string {
 	switch {
 	case c.Executed > 0:
 		text += fmt.Sprintf(": %s tokens taken, %s of it for the reporter", tokens(c.Executed), tokens(c.Whistle))
+	case c.DueMs > 0 && client.NumberedCase{Case: &state.Case{State: state.CaseState(int32(c.State))}}.Over():
+		text += ": closed at " + clockText(c.DueMs)
 	case c.DueMs > 0:
 		text += ": moves by itself at " + clockText(c.DueMs)
 	}
@@ -257,9 +295,13 @@ func (view *caseView) text(w io.Writer) {
 		fmt.Fprintf(w, "statement   %q\n", view.Statement)
 	}
 	if view.Kept {
-		fmt.Fprintf(w, "opened      %s (chain clock); for what was done at height %d or later\n",
+		fmt.Fprintf(w, "opened      %s (chain clock); stake that began to unbond before block %d is out of reach\n",
 			clockText(view.Opened), view.Since)
-		fmt.Fprintf(w, "moves       %s: %s (chain clock)\n", view.Due, clockText(view.Due.AtMs))
+		name := "moves"
+		if view.over {
+			name = "closed"
+		}
+		fmt.Fprintf(w, "%-11s %s: %s (chain clock)\n", name, view.Due, clockText(view.Due.AtMs))
 	}
 	for _, line := range view.Ahead {
 		fmt.Fprintf(w, "            %s\n", line)
@@ -274,7 +316,9 @@ func (view *caseView) text(w io.Writer) {
 		fmt.Fprintf(w, "taken       %s tokens; %s in the slash reserve, %s of it for the reporter to claim\n",
 			tokens(m.Executed), tokens(m.Reserved), tokens(m.Whistle))
 	}
-	view.Resolvers.text(w, "resolvers")
+	if view.Class != "A" { // what proves itself is not disputed
+		view.Resolvers.text(w, "resolvers")
+	}
 	view.Guardians.text(w, "guardians")
 	for _, e := range view.Evidence {
 		fmt.Fprintf(w, "evidence    %s by %s\n", e.Digest, orDash(e.From))

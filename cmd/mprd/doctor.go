@@ -29,9 +29,11 @@ func doctorCommand() *cobra.Command {
 	var deep bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look for what is wrong with a node's home and machine",
-		Long: `Looks at config, genesis, keys' permissions, disk and kernel settings. With --deep, while the node is
-stopped, also at the data: the state opens, the supply is whole, every leaf of the log hashes to its head.`,
+		Short: "Look for what is wrong with a node's home, machine and validator",
+		Long: `Looks at config, genesis, keys' permissions, disk and kernel settings, and asks a node, if one
+answers, whether the validator of this home is jailed, tombstoned, accused or short of money. With --deep,
+while the node is stopped, at the data instead: the state opens, the supply is whole, every leaf of the log
+hashes to its head.`,
 		GroupID: groupNode,
 		Args:    args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,9 +41,12 @@ stopped, also at the data: the state opens, the supply is whole, every leaf of t
 			if err != nil {
 				return err
 			}
-			list := examine(abci.PathsOf(o.Home))
+			paths := abci.PathsOf(o.Home)
+			list := examine(paths)
 			if deep {
-				list = append(list, examineData(abci.PathsOf(o.Home))...)
+				list = append(list, examineData(paths)...)
+			} else {
+				list = append(list, examineChain(cmd.Context(), &o, paths)...)
 			}
 			sick := false
 			for _, f := range list {
@@ -96,7 +101,11 @@ func examine(p abci.Paths) []finding {
 
 func judged(what, detail string, err error, remedy string) finding {
 	if err != nil {
-		return finding{What: what, Detail: err.Error(), Remedy: remedy}
+		text, own, found := strings.Cut(err.Error(), "\n  what to do: ")
+		if found {
+			remedy = own
+		}
+		return finding{What: what, Detail: text, Remedy: remedy}
 	}
 	return finding{OK: true, What: what, Detail: detail}
 }

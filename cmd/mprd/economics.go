@@ -25,6 +25,7 @@ all):
 
   {"params": {"slash_live": 10000}, "assumptions": {"cost": 5000000, "deviations": []}}
 
+Or it is a genesis file, or the app state of one: then params are those with which the chain begins.
 Amounts are base units (10^-6 token), rates parts per million, times milliseconds.`,
 	}
 	cmd.AddCommand(economicsPoolsCommand(), economicsEpochCommand(), economicsCheckCommand(),
@@ -38,8 +39,8 @@ type economy struct {
 	Assumptions economics.Assumptions `json:"assumptions"`
 }
 
-// economyBytesMax bounds the file.
-const economyBytesMax = 1 << 20
+// economyBytesMax bounds the file, which may be a genesis.
+const economyBytesMax = 64 << 20
 
 // readEconomy reads FILE, if there is one, over the defaults.
 func readEconomy(args []string) (economy, error) {
@@ -63,8 +64,11 @@ func readEconomy(args []string) (economy, error) {
 		Params      json.RawMessage `json:"params"`
 		Assumptions json.RawMessage `json:"assumptions"`
 	}
-	if err := strictJSON(text, &parts); err != nil {
-		return economy{}, fmt.Errorf("%s: %w", args[0], err)
+	var begins bool
+	if parts.Params, begins = paramsOfGenesis(text); !begins {
+		if err := strictJSON(text, &parts); err != nil {
+			return economy{}, fmt.Errorf("%s: %w", args[0], err)
+		}
 	}
 	if err := strictJSON(parts.Params, params); err != nil {
 		return economy{}, fmt.Errorf("%s: params: %w", args[0], err)
@@ -79,6 +83,28 @@ func readEconomy(args []string) (economy, error) {
 		assumed.Deviations = deviations
 	}
 	return economy{params, assumed}, nil
+}
+
+// paramsOfGenesis are the economic parameters that a genesis file, or its app state, names; false if the text
+// is neither. What else is in it: mprd genesis validate.
+func paramsOfGenesis(text []byte) (params json.RawMessage, begins bool) {
+	type appState struct {
+		Accounts json.RawMessage `json:"accounts"`
+		Params   struct {
+			Economics json.RawMessage `json:"economics"`
+		} `json:"params"`
+	}
+	var file struct {
+		appState
+		AppState *appState `json:"app_state"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		return nil, false
+	}
+	if file.AppState != nil {
+		return file.AppState.Params.Economics, true
+	}
+	return file.Params.Economics, file.Accounts != nil
 }
 
 // strictJSON decodes one value, if there is any, and refuses what it does not know and what follows.
@@ -103,9 +129,11 @@ func economicsCheckCommand() *cobra.Command {
 		Short: "Say whether honesty pays: against every deviation, at all, and for accusers",
 		Long: `For each deviation: p*, the detection probability from which on it does not pay, and whether the
 detection that is assumed exceeds it by the margin. Then whether taking part pays, and how sure an accuser
-must be. Then the whitepaper's ranges. Exit code 1 if anything fails.`,
-		Example: "  mprd economics check\n  mprd economics check params.json -o json",
-		Args:    args(0, 1),
+must be. Then the whitepaper's ranges. Exit code 1 if anything fails. A genesis with such parameters is
+not valid (mprd genesis validate), except under assumptions of your own.`,
+		Example: "  mprd economics check\n  mprd economics check params.json -o json\n" +
+			"  mprd economics check genesis.json",
+		Args: args(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := optionsOf(cmd)
 			if err != nil {

@@ -216,7 +216,11 @@ func (o *outcome) text(w io.Writer) {
 		fmt.Fprintf(w, "  case %d\n", o.Case)
 	}
 	if o.Height > 0 {
-		fmt.Fprintf(w, "  height %d, record %d, tx %s\n", o.Height, o.Record, o.Tx)
+		record := fmt.Sprintf("record %d", o.Record)
+		if o.Record == 0 { // that is genesis': free signs of life leave none
+			record = "no record"
+		}
+		fmt.Fprintf(w, "  height %d, %s, tx %s\n", o.Height, record, o.Tx)
 	}
 	if o.Fee > 0 {
 		fmt.Fprintf(w, "  fee %d base units, gas %d\n", o.Fee, o.Gas)
@@ -255,6 +259,12 @@ func (s *session) report(o *outcome, refused error) error {
 		return silent(exitDenied)
 	}
 	return nil
+}
+
+// foreseen is the refusal that what was read of the chain makes sure: nobody pays a fee to hear it.
+func (s *session) foreseen(code *tx.Code, format string, values ...any) error {
+	say(s.cmd, "the chain would refuse this as it is now; nothing was signed or sent")
+	return s.report(&outcome{}, client.RefusalOf(code.Space, code.Number, fmt.Sprintf(format, values...)))
 }
 
 func (s *session) dryRun(body *tx.Body) error {

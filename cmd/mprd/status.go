@@ -5,8 +5,10 @@ import (
 	"io"
 	"time"
 
+	"github.com/cometbft/cometbft/crypto"
 	"github.com/spf13/cobra"
 
+	"mprd/client"
 	"mprd/state"
 )
 
@@ -23,6 +25,14 @@ type statusView struct {
 	Records    uint64 `json:"audit_records"`
 	Pending    uint64 `json:"pending_actions"`
 	Policy     string `json:"policy"`
+
+	Epoch      uint64           `json:"epoch"`
+	EpochEnds  client.Countdown `json:"epoch_ends"`
+	Validators int              `json:"validators"` // as CometBFT was last told; 0: they are the genesis file's
+	Power      uint64           `json:"power"`
+	Alarm      string           `json:"validators_alarm,omitempty"` // why the set is not what it ought to be
+	OpenCases  uint64           `json:"open_cases"`
+	Seat       *seatView        `json:"seat,omitempty"` // of the operator whose consensus key the node has
 }
 
 func statusCommand() *cobra.Command {
@@ -42,9 +52,32 @@ func statusCommand() *cobra.Command {
 				fmt.Fprintf(w, "skew T-C   %d ms\naudit log  %d records\nwaiting    %d actions\npolicy     %s\n",
 					v.SkewMs,
 					v.Records, v.Pending, v.Policy)
+				v.stakes(w)
 			})
 		}),
 	}
+}
+
+// stakes tells of epoch, validators and cases.
+func (v *statusView) stakes(w io.Writer) {
+	fmt.Fprintf(w, "epoch      %d, ends %s\nvalidators %d, power %d\n", v.Epoch, v.EpochEnds, v.Validators,
+		v.Power)
+	if v.Alarm != "" {
+		fmt.Fprintf(w, "           ALARM: %s\n", client.Printable(v.Alarm))
+	}
+	fmt.Fprintf(w, "cases      %d open\n", v.OpenCases)
+	seat := v.Seat
+	if seat == nil {
+		return
+	}
+	line := fmt.Sprintf("%s, power %d", seat.State, seat.Power)
+	if seat.Expected > 0 {
+		line += ", uptime " + share(client.Ratio(seat.Seen, seat.Expected))
+	}
+	if seat.Jailed != nil {
+		line += "; can be unjailed " + seat.Jailed.String()
+	}
+	fmt.Fprintf(w, "operator   %s: %s\n", seat.Operator, line)
 }
 
 func (s *session) status() (*statusView, error) {
@@ -59,11 +92,10 @@ func (s *session) status() (*statusView, error) {
 		AgeMs:     time.Since(status.SyncInfo.LatestBlockTime).Milliseconds(),
 		Validator: status.ValidatorInfo.VotingPower > 0,
 	}
-	clock, pending := &state.Clock{}, &state.Amount{}
-	if err := s.client.Row(s.ctx(), "clock", nil, clock); err != nil {
+	if err := s.standing(v, status.ValidatorInfo.PubKey); err != nil {
 		return nil, err
 	}
-	v.SkewMs = clock.TimeMs - clock.ChainTimeMs
+	pending := &state.Amount{}
 	if err := s.client.Row(s.ctx(), "pending_count", nil, pending); err == nil { // no row: none waits
 		v.Pending = pending.Units
 	}
@@ -75,4 +107,30 @@ func (s *session) status() (*statusView, error) {
 	hash, err := s.client.ActivePolicy(s.ctx())
 	v.Policy = fmt.Sprintf("%x", hash)
 	return v, err
+}
+
+// standing fills in what a view of the chain says; key is the node's.
+func (s *session) standing(v *statusView, key crypto.PubKey) error {
+	view, err := s.client.View(s.ctx())
+	if err != nil {
+		return err
+	}
+	v.SkewMs = view.Clock.TimeMs - view.Clock.ChainTimeMs
+	v.Epoch, v.EpochEnds = view.Epoch.Number, view.EpochEnd()
+	set, counter := &state.ValidatorSet{}, &state.CaseCounter{}
+	if _, err := view.Row(s.ctx(), "validator_set", nil, set); err != nil {
+		return err
+	}
+	if _, err := view.Row(s.ctx(), "case_counter", nil, counter); err != nil {
+		return err
+	}
+	v.Validators, v.Alarm, v.OpenCases = len(set.Seats), set.Alarm, counter.Open
+	for i := range set.Seats {
+		v.Power += set.Seats[i].Power
+	}
+	if key == nil {
+		return nil
+	}
+	v.Seat, _, err = seatOf(s.ctx(), view, key.Bytes())
+	return err
 }

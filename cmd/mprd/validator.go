@@ -137,6 +137,10 @@ hold; until then it can be slashed.`,
 			if err != nil {
 				return err
 			}
+			if len(standing.Operator.ValidatorKey) == 0 {
+				return fmt.Errorf("%w: %s has no consensus key, so it does not validate; to unbond: mprd operator unbond",
+					client.ErrNotFound, operator)
+			}
 			if standing.Operator.Stake == 0 {
 				return fmt.Errorf("%w: %s has no active stake: it has left, or never validated", client.ErrNotFound,
 					operator)

@@ -132,11 +132,20 @@ func TestASuspendedOperatorRequestsNothing(t *testing.T) {
 	expect(t, r, tx.CodeSuspended)
 }
 
+// TestOperatorsAreCapped, and those without a stake, who cost nothing, at half of the places: genesis has 14.
 func TestOperatorsAreCapped(t *testing.T) {
-	c := testchain.New(t, params(func(p map[string]any) { p["operators_max"] = 15 }))
+	c := testchain.New(t, params(func(p map[string]any) { p["operators_max"] = 29 }))
 	results := c.Block(c.Tx("plain", testchain.Register()), c.Tx("outsider", testchain.Register()))
 	expect(t, results[0], nil)
 	expect(t, results[1], tx.CodeOperatorMax)
+
+	c = testchain.New(t, both(rich("outsider", "plain"), params(func(p map[string]any) { p["operators_max"] = 15 })))
+	const least = 10_000 * token
+	results = c.Block(c.Tx("approver-1", testchain.Register()),
+		c.Tx("outsider", testchain.RegisterStaked(least)), c.Tx("plain", testchain.RegisterStaked(least)))
+	expect(t, results[0], tx.CodeOperatorMax)
+	expect(t, results[1], nil)
+	expect(t, results[2], tx.CodeOperatorMax)
 }
 
 // TestARuleThatPanicsLeavesNothingBehind holds that the other txs of its block go on, and that the state is

@@ -25,7 +25,7 @@ func RegisterOperator(c *state.Context, m *tx.RegisterOperator) error {
 		return fmt.Errorf("%w: %s", tx.CodeNoEntity, signer)
 	}
 	count := state.OperatorCountTable.Load(c.Overlay, state.One{})
-	if count.Units >= uint64(c.Params.OperatorsMax) {
+	if count.Units >= placesFor(m.Stake, c.Params) {
 		return fmt.Errorf("%w: %d are registered", tx.CodeOperatorMax, count.Units)
 	}
 	if least := c.Params.Economics.StakeMin; m.Stake < least && (m.Stake > 0 || len(m.ExecutorGroups) > 0) {
@@ -46,6 +46,17 @@ func RegisterOperator(c *state.Context, m *tx.RegisterOperator) error {
 	state.Join(c.Overlay, signer, account.Entity, m.ExecutorGroups)
 	c.Emit(state.EventRegistered, state.Attribute{Key: "account", Value: c.NameOf(signer)})
 	return nil
+}
+
+// placesFor is how many operators there may be for one more with the stake. Nobody gives a place back, and
+// one without stake costs a fee: half of them are kept for who has stake, or anybody could buy all and keep
+// every future executor and validator out.
+func placesFor(stake uint64, p *state.Params) uint64 {
+	all := uint64(p.OperatorsMax)
+	if stake == 0 {
+		return all - all/2
+	}
+	return all
 }
 
 // affords: the account keeps what every account keeps.

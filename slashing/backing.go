@@ -11,8 +11,8 @@ import (
 
 // Power follows stake at an epoch's end, and not at all while too few are elected: the set is kept. So stake
 // that is on its way out may back power for longer than it unbonds. It stays as long, and then for as long as
-// CometBFT's evidence lives: evidence that CometBFT accepts always finds what it can take (economics.md section
-// 8, 27; ADR 30).
+// CometBFT's evidence lives: evidence that CometBFT accepts always finds what it can take (economics.md
+// section 8, 27; ADR 30).
 
 // backingOf is the stake that power stands for, at most the supply.
 func backingOf(p *economics.Params, power uint64) uint64 {

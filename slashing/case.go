@@ -75,11 +75,28 @@ func openable(c *state.Context, f *finding) error {
 	if claim, err := f.claim(c.Overlay); err != nil || claim == 0 {
 		return fmt.Errorf("%w: %s", tx.CodeNotAccusable, f.accused)
 	}
-	if n := state.CaseCounterTable.Load(c.Overlay, state.One{}).Argued; n >= c.Params.Economics.CasesMax {
+	return roomFor(c, f.accused)
+}
+
+// roomFor one argued case more. No single operator fills the room: whoever has a friend accuse him of one
+// thing after the other would keep everybody else from being accused. Nor does who is accused so often buy
+// immunity: the bonds that are lost come to more than any one slash.
+func roomFor(c *state.Context, accused tx.Address) error {
+	most := c.Params.Economics.CasesMax
+	if n := state.CaseCounterTable.Load(c.Overlay, state.One{}).Argued; n >= most {
 		return fmt.Errorf("%w: %d", tx.CodeCasesMax, n)
+	}
+	if n := state.Operators.Load(c.Overlay, accused).Cases; uint64(n) >= max(accusedLeast, most/accusedPart) {
+		return fmt.Errorf("%w: %d against %s", tx.CodeCasesMax, n, accused)
 	}
 	return nil
 }
+
+// Of the room for argued cases those against one operator may have a part.
+const (
+	accusedPart  = 16
+	accusedLeast = 20
+)
 
 // over: nothing will be decided any more.
 func over(s state.CaseState) bool { return s >= state.CaseState_CASE_STATE_REJECTED }

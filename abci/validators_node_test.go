@@ -30,7 +30,9 @@ func homeOfValidators(t *testing.T) (home string, c Config) {
 		}}
 		doc["params"] = map[string]any{
 			"epoch_ms": 5_000, "epoch_blocks_min": 1,
-			"economics": map[string]any{"validators_min": 1, "downtime_blocks": 10, "jail_meter": 300_000},
+			"economics": map[string]any{
+				"validators_min": 1, "downtime_blocks": 10, "jail_meter": 300_000, "heartbeat_ms": 5_000,
+			},
 		}
 	}))
 	doc.Validators[0].Power = 20_000

@@ -14,7 +14,7 @@ import (
 // validated is a chain of the cast's four validators, with epochs of a minute of C and windows of 10 blocks.
 func validated(t *testing.T, values map[string]any) *testchain.Chain {
 	t.Helper()
-	for name, value := range map[string]any{"downtime_blocks": 10, "jail_ms": 5_000} {
+	for name, value := range map[string]any{"downtime_blocks": 10, "jail_ms": 5_000, "heartbeat_ms": 60_000} {
 		if _, set := values[name]; !set {
 			values[name] = value
 		}

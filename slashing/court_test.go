@@ -49,7 +49,7 @@ func sit(t testing.TB, edits ...func(p map[string]any)) *court {
 		"dispute_objective_ms": objectiveMs, "dispute_computed_ms": computedMs,
 		"dispute_subjective_ms": subjectiveMs, "resolve_ms": resolveMs, "extension_ms": extensionMs,
 		"report_ms": reportMs, "unbonding_ms": unbondingMs,
-		"evaluated_min": 1, "failures_min": 1, "requesters_min": 1,
+		"evaluated_min": 1, "failures_min": 1, "requesters_min": 1, "heartbeat_ms": 60_000,
 	}
 	for _, edit := range edits {
 		edit(economics)

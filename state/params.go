@@ -102,6 +102,10 @@ func (m *Params) Validate() error {
 		faults = append(faults, fmt.Errorf("attempts_max·attempt_ms + 2·gap_ms is %d, above deadline_ms_max %d",
 			end, m.DeadlineMsMax))
 	}
+	if beat := m.Economics.HeartbeatMs; beat > m.EpochMs { // no epoch would ask anybody for a sign of life
+		faults = append(faults, fmt.Errorf("%w: heartbeat_ms is %d, above epoch_ms %d", economics.ErrRange, beat,
+			m.EpochMs))
+	}
 	return errors.Join(append(faults, m.Economics.Validate())...)
 }
 

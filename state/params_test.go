@@ -55,6 +55,7 @@ func TestEveryParameterHasItsRange(t *testing.T) {
 		{"min_k", func(p *Params) { p.MinK = append(p.MinK, 1) }},
 		{"attempt_ms", func(p *Params) { p.AttemptMs = 5*p.GapMs - 1 }},
 		{"above deadline_ms_max", func(p *Params) { p.AttemptMs = 3001 }},
+		{"heartbeat_ms is 600000, above epoch_ms 599999", func(p *Params) { p.EpochMs = 599_999 }},
 	} {
 		p := DefaultParams()
 		c.spoil(p)

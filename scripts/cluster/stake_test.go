@@ -38,7 +38,7 @@ func stakeEdit(doc map[string]any) {
 	doc["params"] = map[string]any{
 		"epoch_ms": 8_000, "epoch_blocks_min": 5,
 		"economics": map[string]any{
-			"validators_min": 3, "downtime_blocks": 80, "jail_ms": 5_000,
+			"validators_min": 3, "downtime_blocks": 80, "jail_ms": 5_000, "heartbeat_ms": 4_000,
 			"dispute_objective_ms": 15_000, "dispute_computed_ms": 10_000, "dispute_subjective_ms": 10_000,
 			"resolve_ms": 6_000, "extension_ms": 1_000,
 		},

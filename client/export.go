@@ -198,7 +198,12 @@ const exportPage = 256
 
 // each decodes every record in order.
 func (e *Exported) each(visit func(leaf []byte, r *audit.Record) error) error {
-	for index := uint64(0); index < e.log.Size(); {
+	return e.eachFrom(0, visit)
+}
+
+// eachFrom decodes every record from an index on, in order.
+func (e *Exported) eachFrom(index uint64, visit func(leaf []byte, r *audit.Record) error) error {
+	for index < e.log.Size() {
 		leaves, err := e.log.Leaves(index, exportPage)
 		if err != nil {
 			return err

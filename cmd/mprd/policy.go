@@ -19,13 +19,13 @@ import (
 func policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "policy",
-		Short:   "Write, check and question policy bundles, without a node",
+		Short:   "Write, check, compare and question policy bundles",
 		GroupID: groupUse,
 		Long: `A bundle is a folder: manifest.json, schema.cedarschema, policies/*.cedar, tests/*.json. Its hash
 is what a request pins and what the chain holds as active.`,
 	}
 	cmd.AddCommand(policyNewCommand(), policyFmtCommand(), policyValidateCommand(), policyTestCommand(),
-		policyExplainCommand(), policyHashCommand())
+		policyExplainCommand(), policyHashCommand(), policyDiffCommand(), policyWhatifCommand())
 	return cmd
 }
 

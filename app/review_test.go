@@ -8,7 +8,7 @@ import (
 	"mprd/tx"
 )
 
-const year = 365 * 24 * 3_600_000 // ms
+const year = uint64(365 * 24 * 3_600_000) // ms
 
 // TestParametersAtTheEndsOfTheirRangesStopNoChain: a genesis document may set them so. Blocks with a silent
 // validator, one that signs twice, heartbeats, stake that goes, an operator that contradicts itself and short
@@ -33,7 +33,7 @@ func TestParametersAtTheEndsOfTheirRangesStopNoChain(t *testing.T) {
 		"dear": {
 			"slash_live": 1_000_000, "slash_false": 1_000_000, "slash_equivocation": 1_000_000,
 			"slash_double_sign": 1_000_000, "slash_downtime": 1_000_000, "whistle_rate": 500_000,
-			"bond_rate": 1_000_000,
+			"bond_rate":    1_000_000,
 			"route_reward": 1_000_000, "route_burn": 0, "route_treasury": 0, "route_insurance": 0,
 			"recover_rate": 1_000_000, "voucher_budget": 1_000_000, "voucher_score_min": 0,
 			"voucher_fee_max": 1_000_000, "value_price": 1_000_000, "downtime_rate": 666_666,
@@ -42,7 +42,7 @@ func TestParametersAtTheEndsOfTheirRangesStopNoChain(t *testing.T) {
 		},
 		"one power": {"power_unit": 1, "validators_min": 1, "validators_max": 250, "downtime_blocks": 10,
 			"heartbeat_ms": 5000},
-		"few powers": {"power_unit": 2_500 * token, "validators_min": 4, "validators_max": 4,
+		"few powers": {"power_unit": uint64(2_500 * token), "validators_min": 4, "validators_max": 4,
 			"downtime_blocks": 10, "heartbeat_ms": 5000, "slash_double_sign": 1_000_000},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,10 +22,17 @@ const (
 	beatRest = time.Minute
 )
 
+// pulse is what the last look at the operator found.
+type pulse struct {
+	slot   uint64 // as state.Operator says it; 0: it has given no sign of life
+	barred bool
+}
+
 // beats sends heartbeats until ctx ends. Executing never waits for it.
 func (e *Executor) beats(ctx context.Context) {
+	var last pulse
 	for ctx.Err() == nil {
-		wait, err := e.beat(ctx)
+		wait, err := e.beat(ctx, &last)
 		if err != nil {
 			e.complain("heartbeat", err)
 			wait = max(wait, beatAgain)
@@ -38,7 +45,7 @@ func (e *Executor) beats(ctx context.Context) {
 }
 
 // beat sends the heartbeat of the present slot if the chain has none yet, and says when to look again.
-func (e *Executor) beat(ctx context.Context) (wait time.Duration, err error) {
+func (e *Executor) beat(ctx context.Context, last *pulse) (wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
 	nodes := e.light.Client
@@ -57,6 +64,7 @@ func (e *Executor) beat(ctx context.Context) (wait time.Duration, err error) {
 		}
 		return 0, err
 	}
+	e.felt(last, operator)
 	if operator.Tombstoned {
 		return beatRest, nil
 	}
@@ -65,6 +73,22 @@ func (e *Executor) beat(ctx context.Context) (wait time.Duration, err error) {
 		return untilNext(clock.ChainTimeMs, slot), nil
 	}
 	return beatAgain, e.sendBeat(ctx)
+}
+
+// felt tells of what is new of the operator.
+func (e *Executor) felt(last *pulse, operator *state.Operator) {
+	if slot := operator.HeartbeatSlot; slot > last.slot {
+		e.stats.beat(time.Now())
+		e.config.Log.Info().Uint64("slot", slot).Uint64("of this epoch", operator.Heartbeats).
+			Msg("the chain has the sign of life")
+	}
+	barred := operator.Suspended || operator.Tombstoned
+	e.stats.bar(barred)
+	if barred != last.barred {
+		e.config.Log.Warn().Bool("suspended", operator.Suspended).Bool("tombstoned", operator.Tombstoned).
+			Uint64("until epoch", operator.SuspendedUntil).Msg("whether the operator may execute has changed")
+	}
+	last.slot, last.barred = operator.HeartbeatSlot, barred
 }
 
 // untilNext is how long the slot still lasts at least, since C runs no faster than time does, and some of the

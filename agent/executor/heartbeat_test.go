@@ -1,8 +1,13 @@
 package executor
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 
 	"mprd/internal/testchain"
 	"mprd/state"
@@ -27,7 +32,12 @@ func TestAnExecutorGivesOneSignOfLifeASlot(t *testing.T) {
 	c.until("a heartbeat", func() bool { return operator().Heartbeats == 1 })
 	first := operator().HeartbeatSlot
 	c.until("three heartbeats", func() bool { return operator().Heartbeats >= 3 })
+	seen := func(name string) float64 { return gathered(t, r.Executor, "mprd_executor_"+name) }
+	c.until("three that are counted", func() bool { return seen("heartbeats_total") >= 3 })
 	r.stop()
+	if at, barred := seen("last_heartbeat_timestamp_seconds"), seen("barred"); at < 1 || barred != 0 {
+		t.Errorf("the last one was at %g; barred: %g", at, barred)
+	}
 	last := operator()
 	if slots := last.HeartbeatSlot - first + 1; last.Heartbeats > slots {
 		t.Errorf("%d heartbeats in %d slots", last.Heartbeats, slots)
@@ -36,6 +46,46 @@ func TestAnExecutorGivesOneSignOfLifeASlot(t *testing.T) {
 	ok(t, err)
 	if after.Balance != account.Balance {
 		t.Errorf("balance %d, had %d", after.Balance, account.Balance)
+	}
+}
+
+// gathered is the value of one of an executor's counters or gauges.
+func gathered(t *testing.T, e *Executor, name string) float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(e.Metrics()...)
+	families, err := registry.Gather()
+	ok(t, err)
+	for _, family := range families {
+		if family.GetName() == name && len(family.GetMetric()) == 1 {
+			return family.GetMetric()[0].GetCounter().GetValue() + family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no %s", name)
+	return 0
+}
+
+// TestAnExecutorThatIsBarredSaysSo, once for each change.
+func TestAnExecutorThatIsBarredSaysSo(t *testing.T) {
+	var log bytes.Buffer
+	e := &Executor{config: Config{Log: zerolog.New(&log)}, stats: newStats()}
+	var last pulse
+	for _, suspended := range []bool{false, true, true, false} {
+		e.felt(&last, &state.Operator{Suspended: suspended, SuspendedUntil: 7})
+		want := 0.0
+		if suspended {
+			want = 1
+		}
+		if got := gathered(t, e, "mprd_executor_barred"); got != want {
+			t.Errorf("suspended %t: barred is %g", suspended, got)
+		}
+	}
+	e.felt(&last, &state.Operator{Tombstoned: true})
+	if got := gathered(t, e, "mprd_executor_barred"); got != 1 {
+		t.Errorf("tombstoned: barred is %g", got)
+	}
+	if lines := strings.Count(log.String(), "may execute has changed"); lines != 3 {
+		t.Errorf("%d lines: %s", lines, log.String())
 	}
 }
 

@@ -29,8 +29,11 @@ type passage struct {
 
 // page visits records. Whoever said where to begin is held to it: unless that is the log's beginning, the
 // first record that is seen is the last one below From, so that nothing was left out.
-func (p *passage) page(records []*audit.Record) error {
+func (p *passage) page(ctx context.Context, records []*audit.Record) error {
 	for _, r := range records {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		switch {
 		case r.PrevSize != p.next:
 			return badProof("record %d where record %d belongs", r.PrevSize, p.next)
@@ -100,14 +103,14 @@ func (e *Exported) Walk(ctx context.Context, w *Walk) error {
 	var page []*audit.Record
 	err = e.eachFrom(begin, func(_ []byte, r *audit.Record) error {
 		if page = append(page, r); len(page) < exportPage {
-			return ctx.Err()
+			return nil
 		}
 		full := page
 		page = nil
-		return p.page(full)
+		return p.page(ctx, full)
 	})
 	if err == nil {
-		err = p.page(page)
+		err = p.page(ctx, page)
 	}
 	return ended(err)
 }
@@ -129,7 +132,7 @@ func (c *Client) Walk(ctx context.Context, w *Walk) error {
 		if err != nil {
 			return err
 		}
-		if err := p.page(records); err != nil {
+		if err := p.page(ctx, records); err != nil {
 			return ended(err)
 		}
 		from = after
@@ -137,8 +140,9 @@ func (c *Client) Walk(ctx context.Context, w *Walk) error {
 	return nil
 }
 
-// Walk visits the log's records up to the newest head that can be proven, each of them proven to be of it, and
-// none left out. A node that answers falsely is passed over where another one answers; heard is as of Tail.
+// Walk visits the log's records up to the newest head that can be proven, each of them proven to be of it,
+// and none left out. A node that answers falsely is passed over where another one answers; heard is as of
+// Tail.
 func (l *Light) Walk(ctx context.Context, w *Walk, heard func(node string, err error)) (*Proven, error) {
 	head, err := l.Head(ctx)
 	if err != nil {
@@ -150,7 +154,7 @@ func (l *Light) Walk(ctx context.Context, w *Walk, heard func(node string, err e
 	}
 	p := &passage{Walk: w, begin: from.Size(), next: from.Size(), size: head.Head.Size}
 	return head, ended(l.Tail(ctx, from, head, heard, func(page []*audit.Record, _ *audit.Frontier) error {
-		return p.page(page)
+		return p.page(ctx, page)
 	}))
 }
 

@@ -27,8 +27,8 @@ const whatifRest = "(others)"
 type FindBundle func(ctx context.Context, hash []byte) (policy.Bundle, error)
 
 // Whatif decides recorded requests again under another bundle, a record at a time; it remembers counts only.
-// Each decision is taken by itself, from the inputs that were recorded: that an earlier one would have changed
-// a target, or a later request, is not worked out. One goroutine uses it.
+// Each decision is taken by itself, from the inputs that were recorded: that an earlier one would have
+// changed a target, or a later request, is not worked out. One goroutine uses it.
 type Whatif struct {
 	bundle  *policy.Compiled
 	find    FindBundle
@@ -164,7 +164,8 @@ func (w *Whatif) check(ctx context.Context, d *decision, request *policy.Request
 	}
 	if string(again) != string(d.verdict) {
 		was, is := decided(recorded), decided(verdict)
-		w.fault(d, "its verdict is %s, and its own bundle %x decides %s", was.text(), recorded.PolicyHash, is.text())
+		w.fault(d, "its verdict is %s, and its own bundle %x decides %s", was.text(), recorded.PolicyHash,
+			is.text())
 	}
 	return nil
 }

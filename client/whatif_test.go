@@ -59,7 +59,8 @@ func keeping(bundles ...policy.Bundle) FindBundle {
 }
 
 // replayed replays records, and holds that every decision is counted once.
-func replayed(t testing.TB, bundle policy.Bundle, find FindBundle, records []*audit.Record) ([]*Flip, *Tally) {
+func replayed(t testing.TB, bundle policy.Bundle, find FindBundle, records []*audit.Record) ([]*Flip,
+	*Tally) {
 	t.Helper()
 	var flips []*Flip
 	w := NewWhatif(compiled(t, bundle), find, func(f *Flip) error {
@@ -237,8 +238,9 @@ func TestWhatifFindsARecordThatContradictsItself(t *testing.T) {
 
 func TestWhatifBelievesNoBundleOfAnotherHash(t *testing.T) {
 	other := edited(t, "", "// another\n")
-	w := NewWhatif(compiled(t, other), func(context.Context, []byte) (policy.Bundle, error) { return other, nil },
-		func(*Flip) error { return nil })
+	w := NewWhatif(compiled(t, other), func(context.Context, []byte) (policy.Bundle, error) {
+		return other, nil
+	}, func(*Flip) error { return nil })
 	var err error
 	for _, r := range debate(t) {
 		if err = w.Take(t.Context(), r); err != nil {

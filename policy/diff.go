@@ -41,7 +41,8 @@ type PolicyChange struct {
 // Diff says how bundle after differs from bundle before: files by path, policies by id, both sorted.
 func Diff(before, after *Compiled) *Difference {
 	d := &Difference{
-		Before: hex.EncodeToString(before.hash[:]), After: hex.EncodeToString(after.hash[:]), Parent: after.manifest.Parent,
+		Before: hex.EncodeToString(before.hash[:]), After: hex.EncodeToString(after.hash[:]),
+		Parent: after.manifest.Parent,
 		Engine: after.manifest.Engine, Files: []FileChange{}, Policies: []PolicyChange{},
 	}
 	d.Follows = d.Parent == d.Before

@@ -68,9 +68,9 @@ func policyDiffCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Say which files and policies of two bundles differ, and how",
-		Long: `OLD and NEW are folders, hashes of bundles that the chain has, or "active". Policies are compared by id and
-as Cedar prints them: layout, comments and the file that they are in make no change. What a difference would
-have come to: mprd policy whatif.`,
+		Long: `OLD and NEW are folders, hashes of bundles that the chain has, or "active". Policies are compared
+by id and as Cedar prints them: layout, comments and the file that they are in make no change. What a
+difference would have come to: mprd policy whatif.`,
 		Example: "  mprd policy diff active ./policy\n  mprd policy diff ./policy ./policy-next -o json",
 		Args:    args(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {

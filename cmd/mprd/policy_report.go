@@ -94,7 +94,8 @@ func tallyText(t *client.Tally) []string {
 		lines = append(lines, fmt.Sprintf("  %s: %d", k.Name, k.Count))
 	}
 	for _, p := range t.Policies {
-		lines = append(lines, fmt.Sprintf("  flips decided by %s: %d before, %d after", p.Policy, p.Before, p.After))
+		lines = append(lines, fmt.Sprintf("  flips decided by %s: %d before, %d after", p.Policy, p.Before,
+			p.After))
 	}
 	add(t.BeforePolicy, "%d not replayed: a gate before the policy refused (%s)", countsText(t.Gates))
 	add(t.Digests, "%d not replayable: their inputs were too large, and the log holds a digest")

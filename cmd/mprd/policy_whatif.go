@@ -29,11 +29,11 @@ func policyWhatifCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "whatif BUNDLE",
 		Short: "Decide the log's recorded requests again under another bundle; list every decision that flips",
-		Long: `BUNDLE is a folder, the hash of a bundle that the chain has, or "active". Nothing is sent to the chain.
-Each decision is taken by itself, from the inputs that its record holds: what an earlier flip would have led to
-is not worked out, and the other gates are not asked again. Each is first decided under the bundle that its
-record names, if that is at hand: another verdict than the recorded one is a fault of the chain, exit code 7.
-Else the exit code is 6 if anything flips, and 0 if nothing does.
+		Long: `BUNDLE is a folder, the hash of a bundle that the chain has, or "active". Nothing is sent to the
+chain. Each decision is taken by itself, from the inputs that its record holds: what an earlier flip would
+have led to is not worked out, and the other gates are not asked again. Each is first decided under the bundle
+that its record names, if that is at hand: another verdict than the recorded one is a fault of the chain, exit
+code 7. Else the exit code is 6 if anything flips, and 0 if nothing does.
 
 It is the nodes' word, unless you say what you trust: --trusted-genesis, or --trusted-height and
 --trusted-hash, later --light, with two --node. With --log no node is asked: the folder is one of mprd audit
@@ -68,10 +68,11 @@ func (w *whatif) check() error {
 	case w.heights.To > 0 && w.heights.From > w.heights.To:
 		return usageError{fmt.Errorf("--from-height %d is above --to-height %d", w.heights.From, w.heights.To)}
 	case offline && w.light.given():
-		return usageError{errors.New("with --log say what you trust with --genesis, --validators-hash or --header-hash")}
+		return usageError{errors.New("with --log say what you trust with --genesis, --validators-hash or " +
+			"--header-hash")}
 	case !offline && w.trusted != trustFlags{}:
-		return usageError{errors.New("without --log say what you trust with --trusted-genesis, or --trusted-height " +
-			"and --trusted-hash")}
+		return usageError{errors.New("without --log say what you trust with --trusted-genesis, or " +
+			"--trusted-height and --trusted-hash")}
 	}
 	return nil
 }
@@ -108,7 +109,8 @@ func (w *whatif) run(name string) (err error) {
 	out := newWhatifReport(w.cmd.OutOrStdout(), w.options.Output == "json")
 	replay := client.NewWhatif(bundle, find, out.flip)
 	take := func(r *audit.Record) error { return replay.Take(w.cmd.Context(), r) }
-	proven, err := log.walk(w.cmd.Context(), &client.Walk{Heights: w.heights, Visit: take, Progress: w.progress()})
+	walk := &client.Walk{Heights: w.heights, Visit: take, Progress: w.progress()}
+	proven, err := log.walk(w.cmd.Context(), walk)
 	if err != nil && w.cmd.Context().Err() != nil {
 		err = fmt.Errorf("interrupted: %w", w.cmd.Context().Err())
 	}
@@ -240,8 +242,8 @@ func (w *whatif) offline() (*whatifLog, error) {
 	}}, close: export.Close}, nil
 }
 
-// verifyUntil verifies an export, which reads all of it, until interrupted. What is interrupted ends by itself
-// with the process, or when the export is closed.
+// verifyUntil verifies an export, which reads all of it, until interrupted. What is interrupted ends with the
+// process, or when the export is closed.
 func verifyUntil(ctx context.Context, export *client.Exported, trust client.Trust) (*client.Proven, error) {
 	type verified struct {
 		proven *client.Proven

@@ -80,6 +80,9 @@ func TestALightClientChecksProofsFromGenesisOn(t *testing.T) {
 func TestTrustInGenesisIsTrustInItsValidators(t *testing.T) {
 	n := startNode(t)
 	trust, err := TrustGenesis(n.ctx, []string{"http://" + freePort(t), n.address}, n.genesis)
+	if trust.Period != trustPeriod {
+		t.Errorf("trusted for %s", trust.Period)
+	}
 	ok(t, err)
 	first, err := n.commit(n.ctx, 1)
 	ok(t, err)

@@ -182,7 +182,7 @@ func TestWhatLiesFarBeforeTheFolderIsNotFollowed(t *testing.T) {
 	store, err := openLightStore(t.Context(), dir)
 	ok(t, err)
 	ok(t, store.blocks.SaveLightBlock(&cmttypes.LightBlock{SignedHeader: signed, ValidatorSet: set}))
-	ok(t, store.setRoot(trustRoot{far.height, genesisTrustPeriod, signed.Hash(), set.Hash()}))
+	ok(t, store.setRoot(trustRoot{far.height, 10 * 365 * 24 * time.Hour, signed.Hash(), set.Hash()}))
 	ok(t, store.close())
 	none := "http://" + freePort(t)
 	l, err := OpenLight(t.Context(), []string{none, none}, testchain.ID, LightTrust{}, dir)

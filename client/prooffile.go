@@ -121,7 +121,9 @@ func (f *ProofFile) verifyLightBlock(trust Trust) (*verifiedHeader, error) {
 		return nil, badProof("validators hash to %X, the header has %X", set.Hash(), header.ValidatorsHash)
 	}
 	if len(trust.ValidatorsHash) > 0 && !bytes.Equal(trust.ValidatorsHash, header.ValidatorsHash) {
-		return nil, badProof("validator set %X, trusted is %X", []byte(header.ValidatorsHash), trust.ValidatorsHash)
+		return nil, badProof("it is signed by the validator set %X, trusted is %X; if validators have changed "+
+			"since then, trust the set or the header that a light client found", []byte(header.ValidatorsHash),
+			trust.ValidatorsHash)
 	}
 	if len(trust.HeaderHash) > 0 && !bytes.Equal(trust.HeaderHash, header.Hash()) {
 		return nil, badProof("header %X, trusted is %X", []byte(header.Hash()), trust.HeaderHash)

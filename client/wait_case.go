@@ -29,8 +29,8 @@ func (c *Client) findCase(ctx context.Context, done *Committed) error {
 	return nil
 }
 
-// caseNamed is the case that a message names; opens: it may be a report, which has none yet. Of a large tx all
-// that is known is its hash.
+// caseNamed is the case that a message names; opens: it may be a report, which has none yet. Of a large tx
+// all that is known is its hash.
 func caseNamed(raw []byte) (number uint64, opens bool) {
 	if len(raw) == 0 {
 		return 0, true

@@ -130,7 +130,11 @@ func auditProveCommand() *cobra.Command {
 		Use:   "prove [INDEX|ACTION|TX]",
 		Short: "Make a proof file: of a record, or of a row of a table or its absence",
 		Long: `The file holds all that an auditor needs; he checks it with mprd audit verify, offline. Of an
-action or tx with several records the last one is proven. With --table a row is proven, or its absence.`,
+action or tx with several records the last one is proven. With --table a row is proven, or its absence.
+
+It is signed by the validators of its height. Who knows the genesis file alone can check it as long as they
+are genesis' validators; later he needs the hash of the set or of the header that it ends in, which a light
+client finds (here: --trusted-genesis, --trusted-height or --light, with two --node).`,
 		Example: "  mprd audit prove ACTION --file decision.mprdproof\n" +
 			"  mprd audit prove --table targets --key gw-nowhere --file absent.mprdproof",
 		Args: args(0, 1),
@@ -145,9 +149,7 @@ action or tx with several records the last one is proven. With --table a row is 
 			if err := os.WriteFile(file, raw, 0o644); err != nil {
 				return err
 			}
-			say(s.cmd, "wrote %s, %d bytes; check it with: mprd audit verify %s --genesis GENESIS", file,
-				len(raw), file)
-			return nil
+			return s.sayVerify(file, raw, light.given())
 		}),
 	}
 	light.add(cmd)
@@ -156,6 +158,21 @@ action or tx with several records the last one is proven. With --table a row is 
 	cmd.Flags().StringVar(&key, "key", "", "key of the row: a name, an address, or hex")
 	light.addSwitch(cmd)
 	return cmd
+}
+
+// sayVerify says how a proof file is checked; proven: a light client found its header to be the chain's.
+func (s *session) sayVerify(file string, raw []byte, proven bool) error {
+	p, err := client.Inspect(raw)
+	if err != nil {
+		return err
+	}
+	say(s.cmd, "wrote %s, %d bytes; check it with: mprd audit verify %s --genesis GENESIS", file, len(raw), file)
+	whose := "which is this node's word"
+	if proven {
+		whose = "which the light client found"
+	}
+	say(s.cmd, "  or, if validators have changed since genesis, with --header-hash %X, %s", p.HeaderHash, whose)
+	return nil
 }
 
 func (s *session) prove(args []string, table, key string) ([]byte, error) {

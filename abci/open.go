@@ -122,7 +122,7 @@ func (a *Application) load(dir string) error {
 // Close releases the stores. The node has stopped before.
 func (a *Application) Close() error {
 	a.closing.Store(true)
-	a.metrics.stock.wait()
+	a.metrics.stock.end()
 	a.checking.Lock()
 	defer a.checking.Unlock()
 	if a.view != nil {

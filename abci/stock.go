@@ -22,6 +22,7 @@ type stock struct {
 	taking sync.WaitGroup
 	mu     sync.Mutex // guards what follows
 	busy   bool
+	ended  bool // nothing begins any more
 	next   time.Time
 }
 
@@ -51,7 +52,7 @@ func (a *Application) takeStock(now time.Time) {
 	s := a.metrics.stock
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy || now.Before(s.next) || a.closing.Load() {
+	if s.busy || now.Before(s.next) || s.ended {
 		return
 	}
 	s.busy = true
@@ -67,9 +68,10 @@ func (a *Application) takeStock(now time.Time) {
 	}()
 }
 
-// wait returns when nothing is read any more. The application is closing, so nothing begins.
-func (s *stock) wait() {
-	s.mu.Lock() // who saw that it was not closing has begun
+// end returns when nothing is read any more, and nothing will be.
+func (s *stock) end() {
+	s.mu.Lock()
+	s.ended = true
 	s.mu.Unlock()
 	s.taking.Wait()
 }

@@ -102,16 +102,16 @@ func TestASupplyThatIsNotWholeIsAnAlarm(t *testing.T) {
 // TestStockIsTakenOnceInAWhile, not at every block, and never by two at once.
 func TestStockIsTakenOnceInAWhile(t *testing.T) {
 	d, registry := driveCounted(t)
-	d.metrics.stock.wait()
+	d.metrics.stock.taking.Wait()
 	at := gauge(t, registry, "mprd_supply_height")
 	d.block()
 	d.block()
-	d.metrics.stock.wait()
+	d.metrics.stock.taking.Wait()
 	if got := gauge(t, registry, "mprd_supply_height"); got != at {
 		t.Errorf("counted again, at height %g", got)
 	}
 	d.takeStock(time.Now().Add(time.Hour))
-	d.metrics.stock.wait()
+	d.metrics.stock.taking.Wait()
 	if got := gauge(t, registry, "mprd_supply_height"); got != float64(d.height) {
 		t.Errorf("counted at height %g, want %d", got, d.height)
 	}

@@ -79,14 +79,14 @@ func (e *Executor) beat(ctx context.Context, last *pulse) (wait time.Duration, e
 func (e *Executor) felt(last *pulse, operator *state.Operator) {
 	if slot := operator.HeartbeatSlot; slot > last.slot {
 		e.stats.beat(time.Now())
-		e.config.Log.Info().Uint64("slot", slot).Uint64("of this epoch", operator.Heartbeats).
+		e.config.Log.Info().Uint64("slot", slot).Uint64("heartbeats", operator.Heartbeats).
 			Msg("the chain has the sign of life")
 	}
 	barred := operator.Suspended || operator.Tombstoned
 	e.stats.bar(barred)
 	if barred != last.barred {
 		e.config.Log.Warn().Bool("suspended", operator.Suspended).Bool("tombstoned", operator.Tombstoned).
-			Uint64("until epoch", operator.SuspendedUntil).Msg("whether the operator may execute has changed")
+			Uint64("until_epoch", operator.SuspendedUntil).Msg("whether the operator may execute has changed")
 	}
 	last.slot, last.barred = operator.HeartbeatSlot, barred
 }

@@ -48,19 +48,9 @@ func homeOf(t *testing.T) (home string, c Config) {
 	}
 	c = DefaultConfig()
 	c.MetricsAddress, c.PeerExchange, c.Loopback = "", false, true
-	c.P2PAddress, c.RPCAddress = "tcp://"+freeAddress(t), "tcp://"+freeAddress(t)
+	c.P2PAddress, c.RPCAddress = "tcp://"+testchain.FreeAddress(t), "tcp://"+testchain.FreeAddress(t)
 	c.TimeoutCommit = 50 * time.Millisecond
 	return home, c
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func startAt(t *testing.T, c Config, home string) *Node {
@@ -179,7 +169,7 @@ func TestAStartThatFailsSaysWhyAndReleasesTheStores(t *testing.T) {
 			t.Errorf("started on an address that is taken: %+v", bad)
 		}
 	}
-	c.RPCAddress, c.P2PAddress = "tcp://"+freeAddress(t), "tcp://"+freeAddress(t)
+	c.RPCAddress, c.P2PAddress = "tcp://"+testchain.FreeAddress(t), "tcp://"+testchain.FreeAddress(t)
 	n := startAt(t, c, home)
 	n.reach(t, 1)
 	if err := n.Stop(); err != nil {

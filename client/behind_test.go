@@ -81,7 +81,7 @@ func TestWhatAnOperatorMustDoIsSaid(t *testing.T) {
 	n.reach(6)
 	fork := startAs(t, n.key, n.genesis)
 	fork.reach(6)
-	none := "http://" + freePort(t)
+	none := "http://" + testchain.FreeAddress(t)
 	dead := dying(t, n.address, "commit")
 	trust, err := TrustGenesis(n.ctx, []string{n.address}, n.genesis)
 	ok(t, err)

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"mprd/internal/testchain"
 )
 
 func TestANodeOfAnotherChainIsRefused(t *testing.T) {
 	n := startNode(t)
-	none := "http://" + freePort(t)
+	none := "http://" + testchain.FreeAddress(t)
 	for _, chain := range []string{"", n.genesis.ChainID} {
 		c, err := New([]string{none, n.address}, chain)
 		ok(t, err)

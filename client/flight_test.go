@@ -233,7 +233,7 @@ func TestOldNewsIsNotServedAsNew(t *testing.T) {
 	t.Run("nobody there", func(t *testing.T) {
 		l, err := n.light(n.address, n.address)
 		ok(t, err)
-		l.Client = newClient(t, "http://"+freePort(t))
+		l.Client = newClient(t, "http://"+testchain.FreeAddress(t))
 		if _, err = l.ProveFlight(n.ctx, id); !errors.Is(err, ErrUnreachable) {
 			t.Errorf("%v", err)
 		}

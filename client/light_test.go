@@ -79,7 +79,7 @@ func TestALightClientChecksProofsFromGenesisOn(t *testing.T) {
 
 func TestTrustInGenesisIsTrustInItsValidators(t *testing.T) {
 	n := startNode(t)
-	trust, err := TrustGenesis(n.ctx, []string{"http://" + freePort(t), n.address}, n.genesis)
+	trust, err := TrustGenesis(n.ctx, []string{"http://" + testchain.FreeAddress(t), n.address}, n.genesis)
 	if trust.Period != trustPeriod {
 		t.Errorf("trusted for %s", trust.Period)
 	}
@@ -93,7 +93,7 @@ func TestTrustInGenesisIsTrustInItsValidators(t *testing.T) {
 	if _, err := TrustGenesis(n.ctx, []string{n.address}, other); !errors.Is(err, ErrBadProof) {
 		t.Errorf("other validators: %v", err)
 	}
-	if _, err := TrustGenesis(n.ctx, []string{"http://" + freePort(t)}, n.genesis); !errors.Is(err,
+	if _, err := TrustGenesis(n.ctx, []string{"http://" + testchain.FreeAddress(t)}, n.genesis); !errors.Is(err,
 		ErrUnreachable) {
 		t.Errorf("nobody there: %v", err)
 	}

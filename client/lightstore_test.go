@@ -46,7 +46,7 @@ func TestALightClientGoesOnFromItsLastTrustedHeader(t *testing.T) {
 	n := startNode(t)
 	n.reach(6)
 	dir := n.begun(LightTrust{Genesis: n.genesis}, 5)
-	none := "http://" + freePort(t)
+	none := "http://" + testchain.FreeAddress(t)
 	alone, err := OpenLight(n.ctx, []string{none, none}, testchain.ID, LightTrust{}, dir)
 	ok(t, err)
 	block, err := alone.Trusted(n.ctx, 5) // without asking anybody
@@ -184,7 +184,7 @@ func TestWhatLiesFarBeforeTheFolderIsNotFollowed(t *testing.T) {
 	ok(t, store.blocks.SaveLightBlock(&cmttypes.LightBlock{SignedHeader: signed, ValidatorSet: set}))
 	ok(t, store.setRoot(trustRoot{far.height, 10 * 365 * 24 * time.Hour, signed.Hash(), set.Hash()}))
 	ok(t, store.close())
-	none := "http://" + freePort(t)
+	none := "http://" + testchain.FreeAddress(t)
 	l, err := OpenLight(t.Context(), []string{none, none}, testchain.ID, LightTrust{}, dir)
 	ok(t, err)
 	defer func() { ok(t, l.Close()) }()

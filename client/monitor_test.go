@@ -30,7 +30,7 @@ func TestAMonitorSeesTheLogGrow(t *testing.T) {
 	if last != nil {
 		t.Fatalf("%+v", last)
 	}
-	none := "http://" + freePort(t)
+	none := "http://" + testchain.FreeAddress(t)
 	for range 3 {
 		seen, err := n.look(last, n.address, none, n.address)
 		ok(t, err)

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"os"
 	"testing"
 	"time"
@@ -65,7 +64,7 @@ func startAs(t *testing.T, validator *privval.FilePV, doc *cmttypes.GenesisDoc) 
 	ok(t, doc.SaveAs(paths.Genesis))
 	config := abci.DefaultConfig()
 	config.MetricsAddress, config.PeerExchange, config.Loopback = "", false, true
-	config.P2PAddress, config.RPCAddress = "tcp://"+freePort(t), "tcp://"+freePort(t)
+	config.P2PAddress, config.RPCAddress = "tcp://"+testchain.FreeAddress(t), "tcp://"+testchain.FreeAddress(t)
 	config.TimeoutCommit = 60 * time.Millisecond
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
@@ -80,14 +79,6 @@ func startAs(t *testing.T, validator *privval.FilePV, doc *cmttypes.GenesisDoc) 
 	n := &node{Client: c, t: t, ctx: ctx, address: address, genesis: doc, key: validator}
 	n.reach(2)
 	return n
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	ok(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // reach waits for a height.

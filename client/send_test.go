@@ -124,7 +124,7 @@ func TestATransferIsFilledSignedSentAndFound(t *testing.T) {
 		if _, err = c.Send(n.ctx, raw); err != nil {
 			t.Errorf("sent again, to another node too: %v", err)
 		}
-		c, err = New([]string{"http://" + freePort(t)}, testchain.ID)
+		c, err = New([]string{"http://" + testchain.FreeAddress(t)}, testchain.ID)
 		ok(t, err)
 		if _, err = c.Send(n.ctx, raw); !errors.Is(err, ErrUnreachable) || errors.Is(err, ErrUnknown) {
 			t.Errorf("a node that is not there: %v", err)
@@ -136,14 +136,14 @@ func TestATransferIsFilledSignedSentAndFound(t *testing.T) {
 			http.Error(w, "no", http.StatusBadGateway)
 		}))
 		defer broken.Close()
-		c, err := New([]string{"http://" + freePort(t), broken.URL, n.address}, testchain.ID)
+		c, err := New([]string{"http://" + testchain.FreeAddress(t), broken.URL, n.address}, testchain.ID)
 		ok(t, err)
 		hash, err := c.Send(n.ctx, n.signed("human-a", transfer("plain", 1)))
 		ok(t, err)
 		done, err := c.Wait(n.ctx, hash)
 		ok(t, err)
 		ok(t, done.Err())
-		down, err := New([]string{"http://" + freePort(t), broken.URL}, testchain.ID)
+		down, err := New([]string{"http://" + testchain.FreeAddress(t), broken.URL}, testchain.ID)
 		ok(t, err)
 		if _, err := down.Head(n.ctx); !errors.Is(err, ErrUnreachable) {
 			t.Errorf("%v", err)

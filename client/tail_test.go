@@ -143,7 +143,7 @@ func TestNoNodeCanSlipARecordIn(t *testing.T) {
 		})
 	}
 	var blamed []string
-	_, err = n.tailOf(audit.NewFrontier(), to, &blamed, "http://"+freePort(t))
+	_, err = n.tailOf(audit.NewFrontier(), to, &blamed, "http://"+testchain.FreeAddress(t))
 	if !errors.Is(err, ErrUnreachable) || errors.Is(err, ErrBadProof) {
 		t.Errorf("nobody there: %v", err)
 	}

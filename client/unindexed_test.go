@@ -38,7 +38,7 @@ func startUnindexed(t *testing.T) *node {
 	c.SetRoot(paths.Home)
 	c.TxIndex.Indexer = "null"
 	c.P2P.PexReactor = false
-	c.P2P.ListenAddress, c.RPC.ListenAddress = "tcp://"+freePort(t), "tcp://"+freePort(t)
+	c.P2P.ListenAddress, c.RPC.ListenAddress = "tcp://"+testchain.FreeAddress(t), "tcp://"+testchain.FreeAddress(t)
 	c.Consensus.TimeoutCommit = 60 * time.Millisecond
 	options := abci.Options{KeepVersions: 1000, KeepBlocks: 1_000_000}
 	application, err := abci.OpenApplication(paths.App, doc.ChainID, options,

@@ -142,7 +142,7 @@ func sameButForWords(t *testing.T, name string, got, want *Committed) {
 }
 
 func TestAWaitWithoutADeadlineEnds(t *testing.T) {
-	c := newClient(t, "http://"+freePort(t))
+	c := newClient(t, "http://"+testchain.FreeAddress(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, bounded := ctx.Deadline(); bounded {

@@ -11,7 +11,6 @@ import (
 	"encoding/pem"
 	"io"
 	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"mprd/internal/testchain"
 	"mprd/state"
 	"mprd/tx"
 )
@@ -46,7 +46,7 @@ func startGateway(t *testing.T, change func(*ConfigHAProxy)) *gateway {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	g := &gateway{t: t, dir: dir, http: freeAddress(t), https: freeAddress(t)}
+	g := &gateway{t: t, dir: dir, http: testchain.FreeAddress(t), https: testchain.FreeAddress(t)}
 	g.environment = append(os.Environ(), "MPRD_RUN="+dir,
 		"MPRD_HTTP_PORT="+portOf(g.http), "MPRD_HTTPS_PORT="+portOf(g.https))
 	for _, name := range slots {
@@ -76,16 +76,6 @@ func startGateway(t *testing.T, change func(*ConfigHAProxy)) *gateway {
 	g.start()
 	t.Cleanup(g.stop)
 	return g
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func portOf(address string) string { return address[strings.LastIndex(address, ":")+1:] }

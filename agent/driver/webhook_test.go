@@ -20,6 +20,7 @@ import (
 
 	voi "github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
 
+	"mprd/internal/testchain"
 	"mprd/state"
 )
 
@@ -204,7 +205,7 @@ func TestAReceiverThatGivesNoAnswerEndsWithTheTime(t *testing.T) {
 	broken := startReceiver(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) })
 	for to, want := range map[string]Reason{
 		silent.URL: ReasonLimit, half.URL: ReasonLimit, broken.URL: ReasonUnreachable,
-		"http://" + freeAddress(t): ReasonUnreachable,
+		"http://" + testchain.FreeAddress(t): ReasonUnreachable,
 	} {
 		w := newWebhook(t, to, func(c *ConfigWebhook) {
 			c.WallTime, c.TryTime = 500*time.Millisecond, 100*time.Millisecond

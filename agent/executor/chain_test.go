@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"os"
 	"sync"
 	"testing"
@@ -90,7 +89,7 @@ func startChain(t *testing.T, edits ...func(object)) *chain {
 	ok(t, doc.SaveAs(paths.Genesis))
 	config := abci.DefaultConfig()
 	config.MetricsAddress, config.PeerExchange, config.Loopback = "", false, true
-	config.P2PAddress, config.RPCAddress = "tcp://"+freePort(t), "tcp://"+freePort(t)
+	config.P2PAddress, config.RPCAddress = "tcp://"+testchain.FreeAddress(t), "tcp://"+testchain.FreeAddress(t)
 	config.TimeoutCommit = 60 * time.Millisecond
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
@@ -103,14 +102,6 @@ func startChain(t *testing.T, edits ...func(object)) *chain {
 	ok(t, err)
 	c.reach(2)
 	return c
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	ok(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // until waits for something that has to come.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mprd/client"
+	"mprd/internal/testchain"
 )
 
 // TestAnActionThatNobodyCarriesOutIsToldOnce: also by a watcher that was away meanwhile, and not again.
@@ -171,7 +172,7 @@ func TestAFileThatCannotBeWrittenStopsTheWatch(t *testing.T) {
 func TestNodesThatAreAwayAreWarnings(t *testing.T) {
 	c := startChain(t)
 	var v voice
-	config := c.settings(&v, c.address, c.address, "http://"+freePort(t))
+	config := c.settings(&v, c.address, c.address, "http://"+testchain.FreeAddress(t))
 	config.UnreachableAfter = time.Second
 	stop := c.run(config)
 	c.until("a warning", func() bool { return len(v.of(KindNodeAway)) == 1 })

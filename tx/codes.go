@@ -61,10 +61,11 @@ var (
 	CodeUnknownSigner = code(SpaceAdmit, 1, "signer has no account", "fund the address first")
 	CodeKeyNotCurrent = code(SpaceAdmit, 2, "not the account's current key", "sign with the current key")
 	CodeExpired       = code(SpaceAdmit, 3, "token expired", "build and sign again")
-	CodeIssuedFuture  = code(SpaceAdmit, 4, "token issued in the future", "set the clock of the signing machine")
-	CodeTokenLife     = code(SpaceAdmit, 5, "token lives too long", "choose an earlier expiry")
-	CodeReplay        = code(SpaceAdmit, 6, "nonce already used", "nothing if it was yours; else build again")
-	CodeFeeLow        = code(SpaceAdmit, 7, "max_fee below the fee",
+	CodeIssuedFuture  = code(SpaceAdmit, 4, "token issued in the future",
+		"set the clock of the signing machine; or the chain stands still: `mprd status`")
+	CodeTokenLife = code(SpaceAdmit, 5, "token lives too long", "choose an earlier expiry")
+	CodeReplay    = code(SpaceAdmit, 6, "nonce already used", "nothing if it was yours; else build again")
+	CodeFeeLow    = code(SpaceAdmit, 7, "max_fee below the fee",
 		"raise max_fee to the fee that --dry-run prints")
 	CodeBalance    = code(SpaceAdmit, 8, "balance below the fee", "fund the account")
 	CodeMempoolCap = code(SpaceAdmit, 9, "too many of the signer's transactions wait",

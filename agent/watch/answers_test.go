@@ -170,7 +170,7 @@ func TestCasesAreTold(t *testing.T) {
 		}
 	}
 	for change, want := range map[string]string{
-		"opened": "by the chain itself: 55 base units are at stake", "disputed": "was disputed",
+		"opened": "by the chain itself: 0.000055 tokens are at stake", "disputed": "was disputed",
 		"confirmed": "was confirmed", "rejected": "was rejected", "cancelled": "was cancelled",
 		"executed": "were taken",
 	} {
@@ -179,7 +179,7 @@ func TestCasesAreTold(t *testing.T) {
 		}
 	}
 	whistle := func(c *audit.Case) { c.Reporter, c.Executed, c.Whistle = own[:], 50, 5 }
-	if text := tell("executed", whistle); !strings.Contains(text, "5 are this watcher's: mprd case claim 7") {
+	if text := tell("executed", whistle); !strings.Contains(text, "0.000005 tokens of it are this watcher's: mprd case claim 7") {
 		t.Error(text)
 	}
 	for _, spoiled := range []func(*audit.Case){

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"mprd/audit"
+	"mprd/client"
 	"mprd/tx"
 )
 
@@ -69,15 +70,17 @@ func (w *Watcher) caseWords(c *audit.Case) string {
 		if len(c.Reporter) > 0 {
 			by = address(c.Reporter)
 		}
-		words += fmt.Sprintf(" by %s: %d base units are at stake", by, c.Amount)
+		words += fmt.Sprintf(" by %s: %s are at stake", by, client.TokensText(c.Amount))
 	case "executed":
-		words += fmt.Sprintf(": %d base units were taken", c.Executed)
+		words += fmt.Sprintf(": %s were taken", client.TokensText(c.Executed))
 		if c.Whistle > 0 && w.isOurs(c) {
-			words += fmt.Sprintf(", %d are this watcher's: mprd case claim %d", c.Whistle, c.Number)
+			words += fmt.Sprintf(", %s of it are this watcher's: mprd case claim %d", client.TokensText(c.Whistle),
+				c.Number)
 		}
 	}
-	if c.DueMs > 0 && c.Change != "executed" {
-		words += fmt.Sprintf(" (moves by itself when the chain clock is at %d ms)", c.DueMs)
+	switch c.Change {
+	case "opened", "disputed", "confirmed": // the others are over
+		words += fmt.Sprintf(" (moves by itself when the chain clock is at %s)", timeOf(c.DueMs))
 	}
 	return words
 }

@@ -76,6 +76,6 @@ func (w *Watcher) equivocation(r *audit.Record, second *tx.Receipt, first, assig
 	}
 	w.tell(&Alert{Kind: KindEquivocation, Action: p.Action, Time: recordTime(r), Record: &p.Receipts[1],
 		Height: r.Height, Text: fmt.Sprintf("%s signed two different receipts of attempt %d: records %d and %d",
-			p.Accused, p.Attempt, p.Receipts[0], p.Receipts[1])})
+			p.Accused, uint64(p.Attempt)+1, p.Receipts[0], p.Receipts[1])})
 	w.begin(p, r)
 }

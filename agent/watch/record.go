@@ -57,7 +57,7 @@ func (w *Watcher) read(page []*audit.Record, params *state.Params) {
 		case *audit.Record_Auto:
 			if a := body.Auto; a.Fault {
 				w.chosen(KindFault, r, a.ActionId, fmt.Sprintf("%s stayed silent in attempt %d: judged a fault",
-					address(a.Operator), a.Attempt))
+					address(a.Operator), uint64(a.Attempt)+1))
 			}
 		}
 	}
@@ -130,7 +130,11 @@ func outcomeWords(o *audit.Outcome) string {
 		words += ", after the attempt's end"
 	}
 	if len(o.Silent) > 0 {
-		words += fmt.Sprintf(", silent attempts %v", o.Silent)
+		silent := make([]uint64, len(o.Silent))
+		for i, attempt := range o.Silent {
+			silent[i] = uint64(attempt) + 1 // people count from 1
+		}
+		words += fmt.Sprintf(", silent attempts %v", silent)
 	}
 	return words
 }
@@ -182,11 +186,14 @@ func (w *Watcher) adopt(flight *client.Flight) {
 	w.follow(a.IntentIndex, p, &audit.Record{TimeMs: flight.TimeMs, Height: flight.Height})
 }
 
-func recordTime(r *audit.Record) string {
-	if r.TimeMs > 1<<52 {
+func recordTime(r *audit.Record) string { return timeOf(r.TimeMs) }
+
+// timeOf is a time in milliseconds as people read it; nothing if it is none.
+func timeOf(ms uint64) string {
+	if ms > 1<<52 {
 		return ""
 	}
-	return time.UnixMilli(int64(r.TimeMs)).UTC().Format(time.RFC3339Nano)
+	return time.UnixMilli(int64(ms)).UTC().Format(time.RFC3339Nano)
 }
 
 func address(raw []byte) string {

@@ -3,6 +3,7 @@ package executor
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -173,6 +174,23 @@ func TestAJournalIsOfOneExecutorAlone(t *testing.T) {
 	}
 }
 
+// alone runs the test in a process of its own, and says whether this is it: what limits the files of a process
+// would limit those of the test runner too.
+func alone(t *testing.T) bool {
+	t.Helper()
+	const mark = "MPRD_TEST_ALONE"
+	if os.Getenv(mark) == t.Name() {
+		return true
+	}
+	child := exec.Command(os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), mark+"="+t.Name())
+	out, err := child.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return false
+}
+
 // fullDisk lets no file of this process grow beyond some bytes while a test runs, which runs alone.
 func fullDisk(t *testing.T, bytes uint64) {
 	t.Helper()
@@ -183,6 +201,9 @@ func fullDisk(t *testing.T, bytes uint64) {
 }
 
 func TestAJournalThatCannotBeWrittenSaysSo(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	dir := t.TempDir()
 	j := mustOpen(t, dir)
 	n := someEntry(1)

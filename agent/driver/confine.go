@@ -2,6 +2,7 @@ package driver
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"syscall"
@@ -71,6 +72,12 @@ func Confine(arguments, environment []string) error {
 	// Said now: once confined, there is hardly room to speak.
 	if err := unix.Access(argv[0], unix.X_OK); err != nil {
 		return fmt.Errorf("%s: %s: %w", ConfineArgument, argv[0], err)
+	}
+	// That a process is killed when its parent dies is kept by thread, and the thread that calls exec is the one
+	// that lives on: this one, which need not be the one that the process began with.
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("%s: death signal: %w", ConfineArgument, err)
 	}
 	debug.SetGCPercent(-1) // a collection could want memory that is no longer granted
 	for _, limit := range list {

@@ -13,8 +13,8 @@ test: ## structure tests first, then everything
 	go test -timeout 12m ./...
 
 race: ## the race detector on the packages that meet goroutines
-	go test -race -timeout 10m ./abci ./agent ./agent/driver ./agent/executor ./audit
-	go test -race -run 'AtOnce|Webhook|Observ|Target' ./state ./agent/watch
+	go test -race -p 4 -timeout 10m ./abci ./agent/... ./audit
+	go test -race -run AtOnce ./state
 
 lint: $(TOOLS) ## gofmt, go vet, staticcheck, govulncheck
 	@scripts/lint.sh
